@@ -1,0 +1,103 @@
+"""Contracts of the models room: `Prediction` and the cross-fitted regressor.
+
+Concrete model families are modules beside this one; transfer between domains lives one room up.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from ionbridge.exceptions import ShapeError
+
+__all__ = ["AbstractCrossFittedRegressor", "FloatArray", "Prediction"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about one quantity for `n_rows` inputs.
+
+    Parameters
+    ----------
+    quantity : name of the predicted quantity.
+    unit : its house unit.
+    mean, lower, upper : shape (n_rows,) [unit]
+        Central value and the interval at `level`; the bounds are infinite where the data do
+        not support an interval at this level.
+    level : nominal coverage of the interval, for example 0.9.
+    in_domain : shape (n_rows,)
+        False where the input lies outside what the model has seen; intervals are not to be
+        believed there.
+    reasons : one text a row, empty where `in_domain` is true.
+    """
+
+    quantity: str
+    unit: str
+    mean: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    level: float
+    in_domain: NDArray[np.bool_]
+    reasons: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        n_rows = len(self.mean)
+        for name in ("lower", "upper", "in_domain"):
+            if len(getattr(self, name)) != n_rows:
+                raise ShapeError(
+                    f"'{name}' of Prediction must have one value a row ({n_rows}); got {len(getattr(self, name))}."
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary; infinite bounds become None."""
+
+        def finite(values: FloatArray) -> list[float | None]:
+            return [float(v) if np.isfinite(v) else None for v in values]
+
+        return {
+            "quantity": self.quantity,
+            "unit": self.unit,
+            "level": self.level,
+            "mean": finite(self.mean),
+            "lower": finite(self.lower),
+            "upper": finite(self.upper),
+            "in_domain": [bool(v) for v in self.in_domain],
+            "reasons": list(self.reasons),
+        }
+
+
+class AbstractCrossFittedRegressor(RegressorMixin, BaseEstimator):
+    """A scikit-learn regressor that also keeps what it would have said without each training row.
+
+    Out-of-sample predictions of the training rows are what honest intervals, automatic choice
+    and the warning of negative transfer live on, so every model of ionbridge has them: in
+    closed form (leave-one-out of Gaussian processes) or from the networks or trees of a
+    K-fold split that were trained along with the final ones.
+
+    Attributes set by `fit`
+    -----------------------
+    fold_ : shape (n_rows,), integer; the fold from which each training row was left out.
+    out_of_fold_ : shape (n_rows,) [y]; prediction of each row by the model that left it out.
+    """
+
+    fold_: NDArray[np.int64]
+    out_of_fold_: FloatArray
+
+    @abstractmethod
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit to inputs of shape (n_rows, n_features) and outputs of shape (n_rows,)."""
+
+    @abstractmethod
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Predict, shape (n_rows,) [y]."""
+
+    @abstractmethod
+    def predict_folds(self, X: ArrayLike) -> FloatArray:
+        """Predict by every leave-out model, shape (n_folds, n_rows) [y]; row f belongs to fold f."""
