@@ -1,0 +1,110 @@
+"""The `ionbridge` program: finds its commands when they are asked for, and turns errors into one line.
+
+What a command does lives in the file of that command.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ionbridge import __version__
+from ionbridge.cli.options import Interrupted
+from ionbridge.exceptions import IonBridgeError
+
+__all__ = ["COMMANDS", "LazyGroup", "main"]
+
+# name: (module of the command, one line for `ionbridge --help`), in the order of a working day
+COMMANDS = {
+    "demo": ("ionbridge.cli.demo", "Run a complete transfer on tables that come with ionbridge."),
+    "transfer": ("ionbridge.cli.transfer", "Adapt what a long table teaches to a short one."),
+    "study": ("ionbridge.cli.study", "Compare strategies and baselines over repeated splits."),
+    "predict": ("ionbridge.cli.predict", "Predict new rows with a saved model."),
+    "explain": ("ionbridge.cli.explain", "Show what drives the predictions of a model."),
+    "suggest": ("ionbridge.cli.suggest", "Propose settings that reach given properties."),
+    "models": ("ionbridge.cli.models", "List, show, compare, delete and exchange saved models."),
+    "data": ("ionbridge.cli.data", "Check and describe tables, and start new ones."),
+    "completion": ("ionbridge.cli.completion", "Print the script for completion in your shell."),
+}
+
+EPILOG = """\b
+Examples:
+  ionbridge demo
+  ionbridge data validate graphite.csv
+  ionbridge transfer graphite.csv nmc.csv --predict density
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, and knows its one-line help beforehand.
+
+    Every way out of the program passes through `main`: expected errors become one line on
+    stderr and exit code 2, an interrupt exit code 130.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, in the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return the command `cmd_name`; None where there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def main(self, args: Sequence[str] | None = None, **settings: Any) -> Any:  # type: ignore[override]
+        """Run the program and leave with its exit code."""
+        settings["standalone_mode"] = False
+        settings.setdefault("prog_name", "ionbridge")
+        try:
+            outcome = super().main(args, **settings)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(2)
+        except Interrupted as stop:
+            _fail(stop.format_message(), prefix="interrupted: ", code=130)
+        except (click.Abort, KeyboardInterrupt):
+            _fail("nothing more was done.", prefix="interrupted: ", code=130)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "ionbridge"
+            _fail(f"{error.format_message()} (see '{path} --help')")
+        except click.ClickException as error:
+            _fail(error.format_message())
+        except IonBridgeError as error:
+            _fail(str(error))
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            where = f": {error.filename}" if error.filename else ""
+            _fail(f"{(error.strerror or str(error)).lower()}{where}")
+        sys.exit(outcome if isinstance(outcome, int) else 0)
+
+
+def _fail(message: str, *, prefix: str = "error: ", code: int = 2) -> None:
+    click.echo(prefix + message.strip(), err=True)
+    sys.exit(code)
+
+
+@click.group(
+    cls=LazyGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "--version", prog_name="ionbridge", message="%(prog)s %(version)s")
+def main() -> None:
+    """Carry what a data-rich domain taught a model over to a data-poor one.
+
+    From two tables, one of them short: an adapted model with honest intervals, a verdict on
+    whether the transfer helped, an explanation of its predictions, and a saved model.
+    """
