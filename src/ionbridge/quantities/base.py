@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ionbridge.exceptions import ConfigurationError
+from ionbridge.quantities.text import pretty_unit
 
 __all__ = ["Quantity"]
 
@@ -56,5 +57,4 @@ class Quantity:
     @property
     def label(self) -> str:
         """Axis label with unit, such as ``roll gap [µm]``."""
-        unit = {"1": "-", "um": "µm"}.get(self.unit, self.unit.replace("**", "^").replace("*", "·"))
-        return f"{self.name.replace('_', ' ')} [{unit}]"
+        return f"{self.name.replace('_', ' ')} [{pretty_unit(self.unit)}]"
