@@ -1,5 +1,24 @@
 """Predictors with uncertainty: batched networks, Gaussian processes, trees, conformal intervals."""
 
+from ionbridge.models.applicability import ApplicabilityDomain
 from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray, Prediction
+from ionbridge.models.conformal import JackknifePlus, jackknife_plus_interval
+from ionbridge.models.cross_fitted import CrossFitted, Forest
+from ionbridge.models.gaussian_process import GaussianProcess
+from ionbridge.models.kernel_machine import KernelMachine, KernelPrior
+from ionbridge.models.target_space import TargetSpace
 
-__all__ = ["AbstractCrossFittedRegressor", "FloatArray", "Prediction"]
+__all__ = [
+    "AbstractCrossFittedRegressor",
+    "ApplicabilityDomain",
+    "CrossFitted",
+    "FloatArray",
+    "Forest",
+    "GaussianProcess",
+    "JackknifePlus",
+    "KernelMachine",
+    "KernelPrior",
+    "Prediction",
+    "TargetSpace",
+    "jackknife_plus_interval",
+]

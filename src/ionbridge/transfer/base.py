@@ -25,7 +25,7 @@ from ionbridge.exceptions import (
 )
 from ionbridge.models import FloatArray
 
-__all__ = ["AbstractStrategy", "SOURCE", "TARGET", "TransferProblem", "fit_many"]
+__all__ = ["SOURCE", "TARGET", "AbstractStrategy", "Needs", "TransferProblem", "fit_many"]
 
 SOURCE, TARGET = "source", "target"
 Needs = Literal["nothing", "source model", "source data"]

@@ -1,0 +1,207 @@
+"""scikit-learn regressors with out-of-sample predictions of their training rows.
+
+`CrossFitted` wraps any regressor by K-fold splits; `Forest` uses the out-of-bag trees. The
+regressors themselves are scikit-learn's.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray
+from ionbridge.models.target_space import Space, TargetSpace
+
+__all__ = ["CrossFitted", "Forest", "assign_folds", "gradient_boosting", "linear", "mean", "random_forest"]
+
+
+def assign_folds(n_rows: int, n_folds: int, random_state: int = 0) -> np.ndarray:
+    """Assign rows to folds of equal size at random, shape (n_rows,), at most one fold a row."""
+    n_folds = max(2, min(n_folds, n_rows))
+    return check_random_state(random_state).permutation(np.arange(n_rows) % n_folds)
+
+
+class CrossFitted(AbstractCrossFittedRegressor):
+    """Any scikit-learn regressor, fitted to all rows and to all but each of K folds.
+
+    Parameters
+    ----------
+    regressor : unfitted regressor; None means ridge regression with a chosen penalty.
+    n_folds : number of folds; leave-one-out where there are no more rows.
+    space : working space of the outputs.
+    random_state : seed of the folds.
+    """
+
+    def __init__(
+        self,
+        regressor: BaseEstimator | None = None,
+        n_folds: int = 10,
+        space: Space = "auto",
+        random_state: int = 0,
+    ):
+        self.regressor = regressor
+        self.n_folds = n_folds
+        self.space = space
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        always: ArrayLike | None = None,
+    ) -> Self:
+        """Fit to all rows and to each split.
+
+        Parameters
+        ----------
+        X : shape (n_rows, n_features)
+        y : shape (n_rows,)
+        sample_weight : shape (n_rows,); passed on to a regressor that takes weights.
+        always : shape (n_rows,), bool; rows that are never left out (their fold is -1).
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, y_numeric=True)
+        y = np.asarray(y, dtype=float)
+        left_out = (
+            np.ones(len(y), dtype=bool) if always is None else ~np.asarray(always)
+        )
+        self.fold_ = np.full(len(y), -1)
+        self.fold_[left_out] = assign_folds(int(left_out.sum()), self.n_folds, self.random_state)
+        self.target_space_ = TargetSpace.from_outputs(y, self.space)
+        z = self.target_space_.forward(y)
+        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        self.model_ = self._fit_rows(X, z, weight, np.ones(len(y), dtype=bool))
+        self.fold_models_ = [
+            self._fit_rows(X, z, weight, self.fold_ != f) for f in range(self.fold_.max() + 1)
+        ]
+        z_out = self.model_.predict(X)
+        for f, model in enumerate(self.fold_models_):
+            z_out[self.fold_ == f] = model.predict(X[self.fold_ == f])
+        self.out_of_fold_ = self.target_space_.inverse(z_out)
+        return self
+
+    def _fit_rows(self, X: FloatArray, z: FloatArray, weight: FloatArray | None, rows: np.ndarray):
+        model = _ridge() if self.regressor is None else clone(self.regressor)
+        if weight is None:
+            return model.fit(X[rows], z[rows])
+        return model.fit(X[rows], z[rows], sample_weight=weight[rows])
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Predict, shape (n_rows,) [y]."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        return self.target_space_.inverse(self.model_.predict(X))
+
+    def predict_folds(self, X: ArrayLike) -> FloatArray:
+        """Predict by every leave-out model, shape (n_folds, n_rows) [y]."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        return self.target_space_.inverse(np.stack([m.predict(X) for m in self.fold_models_]))
+
+
+class Forest(AbstractCrossFittedRegressor):
+    """Random forest whose leave-one-out models are the trees that never drew the row.
+
+    Parameters
+    ----------
+    n_trees : number of trees.
+    min_samples_leaf : fewest rows in a leaf.
+    space : working space of the outputs.
+    random_state : seed.
+
+    Attributes
+    ----------
+    out_of_bag_ : shape (n_rows, n_trees), bool; whether a tree was grown without a row.
+
+    References
+    ----------
+    .. [1] Kim, Xu and Foygel Barber, Predictive Inference Is Free with the
+       Jackknife+-after-Bootstrap (2020), algorithm 1.
+    """
+
+    def __init__(
+        self,
+        n_trees: int = 100,
+        min_samples_leaf: int = 1,
+        space: Space = "auto",
+        random_state: int = 0,
+    ):
+        self.n_trees = n_trees
+        self.min_samples_leaf = min_samples_leaf
+        self.space = space
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit to `X` (n_rows, n_features) and `y` (n_rows,)."""
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, y_numeric=True)
+        y = np.asarray(y, dtype=float)
+        self.target_space_ = TargetSpace.from_outputs(y, self.space)
+        z = self.target_space_.forward(y)
+        self.model_ = RandomForestRegressor(
+            self.n_trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state
+        ).fit(X, z)
+        self.out_of_bag_ = np.ones((len(y), self.n_trees), dtype=bool)
+        for t, rows in enumerate(self.model_.estimators_samples_):
+            self.out_of_bag_[rows, t] = False
+        self.out_of_bag_[~self.out_of_bag_.any(axis=1)] = True  # drawn by every tree: no better estimate
+        self.fold_ = np.arange(len(y))
+        trees = self._trees(X)
+        z_out = (self.out_of_bag_ * trees.T).sum(axis=1) / self.out_of_bag_.sum(axis=1)
+        self.out_of_fold_ = self.target_space_.inverse(z_out)
+        return self
+
+    def _trees(self, X: FloatArray) -> FloatArray:
+        """Prediction of each tree in the working space, shape (n_trees, n_rows)."""
+        single = np.asarray(X, dtype=np.float32)
+        return np.stack([t.tree_.predict(single)[:, 0] for t in self.model_.estimators_])
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Predict, shape (n_rows,) [y]."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        return self.target_space_.inverse(self._trees(X).mean(axis=0))
+
+    def predict_folds(self, X: ArrayLike) -> FloatArray:
+        """Predict by every leave-one-out forest, shape (n_training_rows, n_rows) [y]."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        share = self.out_of_bag_ / self.out_of_bag_.sum(axis=1, keepdims=True)
+        return self.target_space_.inverse(share @ self._trees(X))
+
+
+def _ridge() -> BaseEstimator:
+    return make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(-3, 3, 13)))
+
+
+def mean(random_state: int = 0) -> CrossFitted:
+    """The mean of the training outputs: what every model must beat."""
+    return CrossFitted(DummyRegressor(), n_folds=1000, space="linear", random_state=random_state)
+
+
+def linear(random_state: int = 0) -> CrossFitted:
+    """Ridge regression on standardised inputs, penalty by generalised cross-validation."""
+    return CrossFitted(_ridge(), random_state=random_state)
+
+
+def random_forest(random_state: int = 0) -> Forest:
+    """Random forest of 100 trees."""
+    return Forest(random_state=random_state)
+
+
+def gradient_boosting(random_state: int = 0) -> CrossFitted:
+    """Gradient-boosted trees with defaults for small tables."""
+    return CrossFitted(
+        GradientBoostingRegressor(n_estimators=100, max_depth=3, subsample=0.8, random_state=random_state),
+        n_folds=5,
+        random_state=random_state,
+    )

@@ -1,0 +1,266 @@
+"""Exact Gaussian regression with a fixed kernel structure, in the working space.
+
+Hyper-parameters, solution and leave-one-out in closed form; units, standardisation and the
+estimator interface belong to the callers (`gaussian_process.py`, `transfer/`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky
+from scipy.optimize import minimize
+
+from ionbridge.exceptions import ConvergenceError
+from ionbridge.models.base import FloatArray
+
+__all__ = ["KernelMachine", "KernelPrior"]
+
+_SQRT5 = np.sqrt(5.0)
+
+
+@dataclass(frozen=True)
+class KernelPrior:
+    """Normal priors on the logarithms of the hyper-parameters; all spreads in natural log units.
+
+    The kernel is ``amplitude² Matérn-5/2(x / length_scale) + linear² x·x' + basis V basis' + noise² I``.
+
+    Parameters
+    ----------
+    log_length_scale : shape (n_features,); centre for standardised inputs.
+    log_length_scale_sd : scalar or shape (n_features,).
+    log_amplitude, log_amplitude_sd, log_noise, log_noise_sd, log_linear, log_linear_sd : scalars;
+        an amplitude or linear centre of None leaves the term out of the kernel.
+    """
+
+    log_length_scale: FloatArray
+    log_length_scale_sd: float = 0.8
+    log_amplitude: float | None = 0.0
+    log_amplitude_sd: float = 1.0
+    log_noise: float = -1.5
+    log_noise_sd: float = 1.0
+    log_linear: float | None = None
+    log_linear_sd: float = 1.0
+
+
+@dataclass(frozen=True)
+class KernelMachine:
+    """A fitted Gaussian process; all values in the working space.
+
+    Parameters
+    ----------
+    X : shape (n_rows, n_features), standardised.
+    basis : shape (n_rows, n_basis); columns with independent normal coefficients.
+    basis_variance : shape (n_basis,); prior variances of these coefficients.
+    length_scale : shape (n_features,)
+    amplitude, linear, noise : standard deviations of the three terms; zero where left out.
+    inverse : shape (n_rows, n_rows); inverse of the kernel matrix.
+    alpha : shape (n_rows,); `inverse` times the residuals from the prior mean.
+    """
+
+    X: FloatArray
+    basis: FloatArray
+    basis_variance: FloatArray
+    length_scale: FloatArray
+    amplitude: float
+    linear: float
+    noise: float
+    inverse: FloatArray
+    alpha: FloatArray
+
+    @classmethod
+    def fit(
+        cls,
+        X: FloatArray,
+        residual: FloatArray,
+        basis: FloatArray,
+        basis_variance: FloatArray,
+        prior: KernelPrior,
+        max_hyper_rows: int = 300,
+        random_state: int = 0,
+    ) -> KernelMachine:
+        """Maximise the posterior of the hyper-parameters, then solve exactly.
+
+        Parameters
+        ----------
+        X : shape (n_rows, n_features), standardised inputs of the Matérn and linear terms.
+        residual : shape (n_rows,); outputs minus the prior mean.
+        basis : shape (n_rows, n_basis)
+        basis_variance : shape (n_basis,)
+        prior : priors, and which terms there are.
+        max_hyper_rows : hyper-parameters are found on at most this many rows, drawn at random.
+
+        Raises
+        ------
+        ConvergenceError
+            If no usable kernel matrix was found.
+
+        References
+        ----------
+        .. [1] Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), eqs. 5.8-5.12.
+        """
+        rows = np.arange(len(X))
+        if len(X) > max_hyper_rows:
+            rows = np.sort(np.random.default_rng(random_state).choice(len(X), max_hyper_rows, replace=False))
+        objective = _Objective(X[rows], residual[rows], basis[rows], basis_variance, prior)
+        found = minimize(
+            objective,
+            objective.center,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=objective.bounds,
+            options={"maxiter": 60, "ftol": 1e-6},
+        )
+        if not np.isfinite(found.fun):
+            raise ConvergenceError(
+                "the Gaussian process found no usable hyper-parameters; check the inputs for duplicate columns or extreme values."
+            )
+        length_scale, amplitude, linear, noise = objective.unpack(found.x)
+        K = _kernel(X, X, basis, basis, basis_variance, length_scale, amplitude, linear)
+        K[np.diag_indices_from(K)] += noise**2 + 1e-9
+        inverse = cho_solve((cholesky(K, lower=True), True), np.eye(len(X)))
+        return cls(
+            X, basis, basis_variance, length_scale, amplitude, linear, noise, inverse, inverse @ residual
+        )
+
+    def cross(self, X: FloatArray, basis: FloatArray) -> FloatArray:
+        """Kernel between new rows and training rows, shape (n_new_rows, n_rows)."""
+        return _kernel(
+            X,
+            self.X,
+            basis,
+            self.basis,
+            self.basis_variance,
+            self.length_scale,
+            self.amplitude,
+            self.linear,
+        )
+
+    def predict(self, X: FloatArray, basis: FloatArray) -> FloatArray:
+        """Posterior mean of the residual at new rows, shape (n_new_rows,)."""
+        return self.cross(X, basis) @ self.alpha
+
+    def standard_deviation(self, X: FloatArray, basis: FloatArray) -> FloatArray:
+        """Posterior standard deviation including noise, shape (n_new_rows,)."""
+        k = self.cross(X, basis)
+        own = (
+            self.amplitude**2
+            + self.linear**2 * np.einsum("ij,ij->i", X, X)
+            + (basis**2) @ self.basis_variance
+            + self.noise**2
+        )
+        return np.sqrt(np.maximum(own - np.einsum("ij,jk,ik->i", k, self.inverse, k), self.noise**2 * 0.01))
+
+    def leave_one_out(self, residual: FloatArray) -> FloatArray:
+        """Prediction of each training residual without its row, shape (n_rows,)."""
+        return residual - self.alpha / np.diag(self.inverse)
+
+    def predict_leave_one_out(self, X: FloatArray, basis: FloatArray) -> FloatArray:
+        """Predict new rows by each leave-one-out model, shape (n_rows, n_new_rows)."""
+        k = self.cross(X, basis)
+        return (k @ self.alpha)[None, :] - (self.inverse @ k.T) * (self.alpha / np.diag(self.inverse))[
+            :, None
+        ]
+
+
+def _distance(A: FloatArray, B: FloatArray) -> FloatArray:
+    """Euclidean distances, shape (n_a, n_b)."""
+    squared = (A**2).sum(1)[:, None] + (B**2).sum(1)[None, :] - 2.0 * A @ B.T
+    return np.sqrt(np.maximum(squared, 0.0))
+
+
+def _matern(r: FloatArray) -> FloatArray:
+    a = _SQRT5 * r
+    return (1.0 + a + a * a / 3.0) * np.exp(-a)
+
+
+def _kernel(
+    A: FloatArray,
+    B: FloatArray,
+    basis_a: FloatArray,
+    basis_b: FloatArray,
+    basis_variance: FloatArray,
+    length_scale: FloatArray,
+    amplitude: float,
+    linear: float,
+) -> FloatArray:
+    K = (basis_a * basis_variance) @ basis_b.T
+    if amplitude > 0:
+        K = K + amplitude**2 * _matern(_distance(A / length_scale, B / length_scale))
+    if linear > 0:
+        K = K + linear**2 * (A @ B.T)
+    return K
+
+
+class _Objective:
+    """Negative log posterior of the hyper-parameters and its gradient.
+
+    Parameter order: log length scales (if a Matérn term), log amplitude, log linear, log noise.
+    """
+
+    def __init__(
+        self,
+        X: FloatArray,
+        residual: FloatArray,
+        basis: FloatArray,
+        basis_variance: FloatArray,
+        prior: KernelPrior,
+    ):
+        self.residual, self.n_features = residual, X.shape[1]
+        self.has_matern, self.has_linear = prior.log_amplitude is not None, prior.log_linear is not None
+        self.fixed = (basis * basis_variance) @ basis.T
+        self.gram = X @ X.T
+        self.squared = (X[:, None, :] - X[None, :, :]) ** 2 if self.has_matern else np.zeros((0, 0, 0))
+        center: list[float] = []
+        spread: list[float] = []
+        if prior.log_amplitude is not None:
+            center += [*np.broadcast_to(prior.log_length_scale, (self.n_features,)), prior.log_amplitude]
+            spread += [
+                *np.broadcast_to(prior.log_length_scale_sd, (self.n_features,)),
+                prior.log_amplitude_sd,
+            ]
+        if prior.log_linear is not None:
+            center.append(prior.log_linear)
+            spread.append(prior.log_linear_sd)
+        self.center = np.array([*center, prior.log_noise])
+        self.spread = np.array([*spread, prior.log_noise_sd])
+        self.bounds = [(c - 5 * s, c + 5 * s) for c, s in zip(self.center, self.spread, strict=True)]
+
+    def unpack(self, p: FloatArray) -> tuple[FloatArray, float, float, float]:
+        values = np.exp(p)
+        d = self.n_features
+        length_scale = values[:d] if self.has_matern else np.ones(d)
+        amplitude = float(values[d]) if self.has_matern else 0.0
+        linear = float(values[-2]) if self.has_linear else 0.0
+        return length_scale, amplitude, linear, float(values[-1])
+
+    def __call__(self, p: FloatArray) -> tuple[float, FloatArray]:
+        length_scale, amplitude, linear, noise = self.unpack(p)
+        n = len(self.residual)
+        K = self.fixed + linear**2 * self.gram
+        if self.has_matern:
+            a = _SQRT5 * np.sqrt(self.squared @ (1.0 / length_scale**2))
+            decay = np.exp(-a)
+            matern = amplitude**2 * (1.0 + a + a * a / 3.0) * decay
+            K = K + matern
+        K[np.diag_indices(n)] += noise**2 + 1e-9
+        try:
+            L = cholesky(K, lower=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            return np.inf, np.zeros_like(p)
+        inverse = cho_solve((L, True), np.eye(n), check_finite=False)
+        alpha = inverse @ self.residual
+        value = 0.5 * self.residual @ alpha + np.log(np.diag(L)).sum()
+        Q = inverse - np.outer(alpha, alpha)  # gradient of the likelihood: 0.5 tr(Q dK)
+        gradient = []
+        if self.has_matern:
+            # dk/dlog l_j = amplitude² (5/3)(1 + a) exp(-a) squared_j / l_j²
+            weight = Q * (amplitude**2 * (5.0 / 3.0) * (1.0 + a) * decay)
+            gradient += list(0.5 * np.tensordot(weight, self.squared, axes=2) / length_scale**2)
+            gradient.append(float((Q * matern).sum()))
+        if self.has_linear:
+            gradient.append(float(linear**2 * (Q * self.gram).sum()))
+        gradient.append(float(noise**2 * np.trace(Q)))
+        offset = (p - self.center) / self.spread
+        return float(value + 0.5 * offset @ offset), np.array(gradient) + offset / self.spread
