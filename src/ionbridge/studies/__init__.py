@@ -1,0 +1,59 @@
+"""Honest evaluation: splits, repeats, baselines, verdict, explanation, report.
+
+Each name is imported when it is first used, so that a command pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ionbridge.studies.design import BASELINES, StudyDesign
+    from ionbridge.studies.metrics import evaluate
+    from ionbridge.studies.pipeline import TransferOutcome, quick_design, transfer_tables
+    from ionbridge.studies.report import write_report
+    from ionbridge.studies.result import StudyResult
+    from ionbridge.studies.runner import run_study
+    from ionbridge.studies.splits import Split, repeated_splits
+    from ionbridge.studies.verdict import SizeVerdict, Verdict, judge
+
+_LAZY = {
+    "BASELINES": "design",
+    "SizeVerdict": "verdict",
+    "Split": "splits",
+    "StudyDesign": "design",
+    "StudyResult": "result",
+    "TransferOutcome": "pipeline",
+    "Verdict": "verdict",
+    "evaluate": "metrics",
+    "judge": "verdict",
+    "quick_design": "pipeline",
+    "repeated_splits": "splits",
+    "run_study": "runner",
+    "transfer_tables": "pipeline",
+    "write_report": "report",
+}
+
+__all__ = [
+    "BASELINES",
+    "SizeVerdict",
+    "Split",
+    "StudyDesign",
+    "StudyResult",
+    "TransferOutcome",
+    "Verdict",
+    "evaluate",
+    "judge",
+    "quick_design",
+    "repeated_splits",
+    "run_study",
+    "transfer_tables",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"ionbridge.studies.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'ionbridge.studies' has no attribute {name!r}")

@@ -1,0 +1,318 @@
+"""The verdict: did transfer help, by how much, and how many measured rows did it save?
+
+Fits and predictions are made in `runner.py`; this module only reads their errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student_t
+
+from ionbridge.exceptions import ConfigurationError, InsufficientDataError
+from ionbridge.models import FloatArray
+
+if TYPE_CHECKING:
+    from ionbridge.studies.result import StudyResult
+
+__all__ = ["SizeVerdict", "Verdict", "can_judge", "corrected_interval", "judge", "rows_to_match"]
+
+Value = Literal["helps", "no difference", "hurts"]
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class SizeVerdict:
+    """Transfer against the best target-only baseline, for one number of target rows.
+
+    Parameters
+    ----------
+    size : entry of the design's target sizes, as text.
+    n_train : target training rows (mean over the splits).
+    baseline : target-only baseline with the smallest mean error at this size. It is picked with
+        hindsight, which favours the baseline.
+    error, baseline_error : mean error of transfer and of the baseline, in the unit of the metric.
+    lower, upper : 95 % interval of ``error - baseline_error``.
+    value : whether the interval lies below zero, holds it, or lies above.
+    equivalent_rows : target rows with which the best baseline does as well as transfer does with
+        `n_train`; None where no studied size reaches it, or where the study cannot tell.
+    against : mean error, and interval of the difference to it, of every other comparator:
+        all baselines, and ``source_only`` (never having adapted) where it was run.
+    sentence : the finding in words.
+    """
+
+    size: str
+    n_train: float
+    baseline: str
+    error: float
+    baseline_error: float
+    lower: float
+    upper: float
+    value: Value
+    equivalent_rows: float | None
+    against: dict[str, dict[str, float]]
+    sentence: str
+
+    @property
+    def relative_change(self) -> float:
+        """Change of the error through transfer [%]; negative is better."""
+        return 100 * (self.error - self.baseline_error) / self.baseline_error
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether transfer helped, over all sizes of a study.
+
+    Parameters
+    ----------
+    output, strategy : what was predicted, and how knowledge was transferred.
+    metric, unit : what the errors are.
+    sizes : one finding a target size, smallest first.
+    """
+
+    output: str
+    strategy: str
+    metric: str
+    unit: str
+    sizes: tuple[SizeVerdict, ...]
+
+    @property
+    def value(self) -> Value:
+        """The verdict with the most target rows studied: what the user has."""
+        return self.sizes[-1].value
+
+    @property
+    def headline(self) -> str:
+        """One or two sentences over all sizes; negative transfer is named."""
+        return _headline(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        values = {**asdict(self), "value": self.value, "headline": self.headline}
+        for entry, size in zip(values["sizes"], self.sizes, strict=True):
+            entry["relative_change_percent"] = size.relative_change
+        return values
+
+
+def corrected_interval(
+    difference: FloatArray, test_ratio: float, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Interval of a mean difference over repeated random splits, which overlap.
+
+    Parameters
+    ----------
+    difference : shape (n_splits,); paired differences, one a split.
+    test_ratio : test rows divided by the rows that the training rows are drawn from [-].
+
+    Returns
+    -------
+    lower, upper : bounds around the mean of `difference`.
+
+    References
+    ----------
+    .. [1] Nadeau and Bengio, Inference for the generalization error, Machine Learning 52 (2003)
+       239, section 4.2 (corrected resampled t-test). doi:10.1023/A:1024068626366
+    """
+    n_splits = len(difference)
+    if n_splits < 2:
+        raise InsufficientDataError(f"an interval needs at least 2 splits; got {n_splits}.")
+    variance = np.var(difference, ddof=1) * (1 / n_splits + test_ratio)
+    half = float(student_t.ppf(0.5 + confidence / 2, n_splits - 1) * np.sqrt(variance))
+    middle = float(np.mean(difference))
+    return middle - half, middle + half
+
+
+def rows_to_match(error: float, n_rows: Sequence[float], curve: Sequence[float]) -> float | None:
+    """Find how many target rows a baseline needs to reach `error`.
+
+    Parameters
+    ----------
+    error : to reach.
+    n_rows, curve : learning curve: training rows (increasing) and the error with so many.
+
+    Returns
+    -------
+    rows, interpolated between the logarithms of rows and errors; the first entry of `n_rows`
+    where that many already suffice; None where no entry reaches `error`.
+    """
+    best = np.minimum.accumulate(np.asarray(curve, dtype=float))  # more rows never hurt on average
+    if not np.isfinite(error) or error < best[-1]:
+        return None
+    if error >= best[0]:
+        return float(n_rows[0])
+    after = int(np.argmax(best <= error))
+    x, y = np.log(np.asarray(n_rows, dtype=float)), np.log(np.maximum(best, 1e-300))
+    fraction = (y[after - 1] - np.log(max(error, 1e-300))) / (y[after - 1] - y[after])
+    return float(np.exp(x[after - 1] + fraction * (x[after] - x[after - 1])))
+
+
+def can_judge(result: StudyResult, strategy: str | None = None) -> bool:
+    """Whether a verdict exists: the strategy and a baseline ran at a common size."""
+    try:
+        _common_sizes(_errors(result, _metric(result)), _resolve(result, strategy), result)
+    except InsufficientDataError:
+        return False
+    return True
+
+
+def judge(result: StudyResult, strategy: str | None = None, metric: str | None = None) -> Verdict:
+    """Compare a strategy with the best target-only baseline at every size.
+
+    Parameters
+    ----------
+    strategy : name in the design; None for its first, which was chosen beforehand.
+    metric : ``mape``, ``rmse`` or ``mae``; None for MAPE, or MAE where an observed value is zero.
+
+    Raises
+    ------
+    ConfigurationError
+        If the strategy or the metric is unknown.
+    InsufficientDataError
+        If the strategy, or every baseline, could not be run.
+    """
+    strategy = _resolve(result, strategy)
+    metric = metric or _metric(result)
+    if metric not in ("mape", "rmse", "mae"):
+        raise ConfigurationError(f"'metric' of judge must be 'mape', 'rmse' or 'mae'; got {metric!r}.")
+    errors = _errors(result, metric)
+    unit = "%" if metric == "mape" else result.unit
+    sizes = _common_sizes(errors, strategy, result)
+    n_target_rows = int(result.facts["target"]["n_rows_used"])
+    mean = errors.groupby(["size", "strategy"])["error"].mean()
+    n_train = result.trials.groupby("size")["n_train"].mean()
+    names = [name for name in result.design.baselines if name in set(errors["strategy"])]
+    best = {size: mean[size].reindex(names).dropna() for size in sizes}
+    curve = ([float(n_train[size]) for size in sizes], [float(best[size].min()) for size in sizes])
+    found = []
+    for size in sizes:
+        against = {
+            name: _compare(errors[errors["size"] == size], strategy, name, n_target_rows)
+            for name in [*names, "source_only"]
+            if name != strategy and (size, name) in mean.index
+        }
+        baseline = str(best[size].idxmin())
+        error = float(mean[size, strategy])
+        matched = rows_to_match(error, *curve) if len(sizes) > 1 else None
+        figures = against[baseline]
+        value: Value = (
+            "helps" if figures["upper"] < 0 else "hurts" if figures["lower"] > 0 else "no difference"
+        )
+        entry = SizeVerdict(
+            size=size, n_train=float(n_train[size]), baseline=baseline, error=error,
+            baseline_error=figures["error"], lower=figures["lower"], upper=figures["upper"],
+            value=value, equivalent_rows=matched, against=against, sentence="",
+        )  # fmt: skip
+        sentence = _sentence(
+            entry, result.design.output, metric, unit, curve[0][-1] if len(sizes) > 1 else None
+        )
+        found.append(replace(entry, sentence=sentence))
+    return Verdict(result.design.output, strategy, metric, unit, tuple(found))
+
+
+def _resolve(result: StudyResult, strategy: str | None) -> str:
+    names = result.design.strategies
+    if strategy is not None and strategy not in names:
+        raise ConfigurationError(f"'strategy' must be one of the study's {list(names)}; got {strategy!r}.")
+    return strategy or names[0]
+
+
+def _metric(result: StudyResult) -> str:
+    return "mae" if result.trials["mape"].isna().any() else "mape"
+
+
+def _errors(result: StudyResult, metric: str) -> pd.DataFrame:
+    """Error by size, strategy and split, mean over seeds, with the largest source."""
+    trials = result.trials
+    largest = str(_largest(result.design.source_sizes))
+    trials = trials[trials["source_size"].isin([largest, "none"])]
+    table = trials.groupby(["size", "strategy", "split"], sort=False)
+    return table.agg(error=(metric, "mean"), n_test=("n_test", "mean")).reset_index()
+
+
+def _largest(sizes: Sequence[Any]) -> Any:
+    return "all" if "all" in sizes else max(sizes)
+
+
+def _common_sizes(errors: pd.DataFrame, strategy: str, result: StudyResult) -> list[str]:
+    sizes_of = errors.groupby("strategy")["size"].agg(set).to_dict()
+    of_baselines = set().union(*(sizes_of.get(name, set()) for name in result.design.baselines))
+    common = sizes_of.get(strategy, set()) & of_baselines
+    if not common:
+        raise InsufficientDataError(
+            f"no verdict: {strategy!r} and a baseline never ran with the same number of target rows; "
+            "the study's exclusions say why."
+        )
+    return [size for size in result.size_labels if size in common]
+
+
+def _compare(errors: pd.DataFrame, strategy: str, other: str, n_target_rows: int) -> dict[str, float]:
+    """Compare two methods at one size: mean error of `other`, interval of ours minus theirs."""
+    wide = errors.pivot(index="split", columns="strategy", values="error")
+    difference = (wide[strategy] - wide[other]).to_numpy()
+    # Training rows are drawn from everything that is not held out. A smaller training set makes
+    # splits overlap less, never more, so the ratio of the complete split bounds their correlation.
+    n_test = float(errors["n_test"].mean())
+    lower, upper = corrected_interval(difference, n_test / (n_target_rows - n_test))
+    return {"error": float(wide[other].mean()), "lower": lower, "upper": upper}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _number(value: float, unit: str) -> str:
+    text = f"{value:.1f}" if unit == "%" else f"{value:.3g}"
+    return f"{text} {unit}".strip()
+
+
+def _sentence(entry: SizeVerdict, output: str, metric: str, unit: str, n_largest: float | None) -> str:
+    """Say one finding in English."""
+    what = f"the {metric.upper()} of {_plain(output)}"
+    with_, without = _number(entry.error, unit), _number(entry.baseline_error, unit)
+    relative = [100 * bound / entry.baseline_error for bound in (entry.lower, entry.upper)]
+    rows = f"With {entry.n_train:.0f} target rows, transfer"
+    model = f"{_plain(entry.baseline)}, the best model without the source"
+    if entry.value == "helps":
+        gain = f"by {-entry.relative_change:.0f} %, 95 % interval {-relative[1]:.0f} to {-relative[0]:.0f} %"
+        text = f"{rows} lowers {what} from {without} ({model}) to {with_} ({gain})."
+        return text + _rows_saved(entry, n_largest)
+    if entry.value == "hurts":
+        loss = f"by {entry.relative_change:.0f} %, 95 % interval {relative[0]:.0f} to {relative[1]:.0f} %"
+        text = f"{rows} hurts: it raises {what} from {without} ({model}) to {with_} ({loss})."
+        return f"{text} Use {_plain(entry.baseline)} on the target alone."
+    change = (
+        f"change {entry.relative_change:+.0f} %, 95 % interval {relative[0]:+.0f} to {relative[1]:+.0f} %"
+    )
+    return f"{rows} makes no proven difference: {what} is {with_} with it and {without} without ({model}; {change})."
+
+
+def _rows_saved(entry: SizeVerdict, n_largest: float | None) -> str:
+    if n_largest is None:
+        return ""
+    if entry.equivalent_rows is None:
+        return (
+            f" Without the source, all {n_largest:.0f} rows do not reach this."
+            if n_largest > entry.n_train
+            else ""
+        )
+    if entry.equivalent_rows < entry.n_train + 1:
+        return ""
+    return f" Without the source this takes about {entry.equivalent_rows:.0f} target rows."
+
+
+def _headline(verdict: Verdict) -> str:
+    by_value: dict[str, list[str]] = {}
+    for entry in verdict.sizes:
+        by_value.setdefault(entry.value, []).append(f"{entry.n_train:.0f}")
+    words = {"helps": "helps", "no difference": "makes no proven difference", "hurts": "hurts"}
+    parts = [f"{words[value]} with {_join(counts)} target rows" for value, counts in by_value.items()]
+    subject = f"Transfer to {_plain(verdict.output)}"
+    return f"{subject} {_join(parts)}."
+
+
+def _join(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

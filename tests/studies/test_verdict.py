@@ -1,0 +1,128 @@
+"""The verdict: right value, right figures, intervals that hold what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ionbridge.exceptions import ConfigurationError, InsufficientDataError
+from ionbridge.studies import StudyDesign, judge, run_study
+from ionbridge.studies.verdict import can_judge, corrected_interval, rows_to_match
+from tests.studies.stand_ins import STRATEGIES, make_table
+
+DESIGN = StudyDesign(
+    output="density",
+    inputs=("roll_gap", "solid_content"),
+    strategies=("source_line",),
+    baselines=("line", "mean_line"),
+    target_sizes=(4, 12, "all"),
+    n_splits=10,
+)
+
+
+class _Far(type(STRATEGIES["line"])):  # a baseline that is always worse
+    def _offset(self, problem):
+        return lambda X: 0.2 * np.sin(1e3 * X[:, 0])
+
+
+def run(source_related: bool = True, shift: float = 0.4, **fields):
+    design = StudyDesign.from_dict(DESIGN.to_dict() | fields)
+    source, target = make_table(200, seed=1, related=source_related), make_table(30, shift=shift, seed=2)
+    return run_study(source, target, design, strategies=STRATEGIES | {"mean_line": _Far()})
+
+
+def test_corrected_interval_is_nadeau_and_bengio() -> None:
+    difference = np.array([1.0, 2.0, 3.0, 4.0])
+    lower, upper = corrected_interval(difference, test_ratio=0.5)
+    half = 3.182446305284263 * np.sqrt(difference.var(ddof=1) * (1 / 4 + 0.5))  # t(0.975, 3)
+    assert (lower, upper) == (pytest.approx(2.5 - half), pytest.approx(2.5 + half))
+    with pytest.raises(InsufficientDataError, match="at least 2 splits"):
+        corrected_interval(difference[:1], 0.5)
+
+
+def test_corrected_interval_covers_the_true_difference_also_with_few_training_rows() -> None:
+    """Known answer: mean against zero as a predictor of N(m, 1), squared error, 5 of 42 rows."""
+    random = np.random.default_rng(0)
+    n_rows, n_train, n_test, n_splits, m = 60, 5, 18, 10, 0.7
+    truth = 1 / n_train - m**2
+    n_covered, n_sets = 0, 300
+    for _ in range(n_sets):
+        y = random.normal(m, 1, n_rows)
+        difference = []
+        for _ in range(n_splits):
+            order = random.permutation(n_rows)
+            test, train = y[order[:n_test]], y[order[n_test : n_test + n_train]]
+            difference.append(np.mean((test - train.mean()) ** 2) - np.mean(test**2))
+        lower, upper = corrected_interval(np.array(difference), n_test / (n_rows - n_test))
+        n_covered += lower <= truth <= upper
+    assert 0.92 <= n_covered / n_sets <= 1  # nominal 0.95; the correction is known to be conservative
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param(8.0, 5, id="already with the fewest"),
+        pytest.param(4.0, 10, id="at a point"),
+        pytest.param(np.sqrt(8.0), np.sqrt(200), id="between points, on logarithms"),
+        pytest.param(1.9, None, id="not reached"),
+    ],
+)
+def test_rows_to_match(error: float, expected: float | None) -> None:
+    found = rows_to_match(error, [5, 10, 20], [8.0, 4.0, 2.0])
+    assert found == (None if expected is None else pytest.approx(expected))
+
+
+def test_helpful_transfer_is_called_helpful_with_figures() -> None:
+    verdict = run(shift=0.01).verdict()
+    assert [entry.baseline for entry in verdict.sizes] == ["line"] * 3
+    assert verdict.metric == "mape"
+    few = verdict.sizes[0]
+    assert set(few.against) == {"line", "mean_line"}
+    assert few.sentence.startswith("With 4 target rows, transfer ")
+    assert f"{few.error:.1f} %" in few.sentence
+    assert f"{few.baseline_error:.1f} %" in few.sentence
+
+
+def test_negative_transfer_is_named() -> None:
+    class Misled(type(STRATEGIES["source_line"])):
+        def _offset(self, problem):
+            return lambda X: 3 * np.sin(X[:, 0])
+
+    source, target = make_table(40, seed=1), make_table(30, shift=0.4, seed=2)
+    design = StudyDesign.from_dict(DESIGN.to_dict() | {"strategies": ["misled"], "baselines": ["line"]})
+    verdict = run_study(source, target, design, strategies=STRATEGIES | {"misled": Misled()}).verdict()
+    assert {entry.value for entry in verdict.sizes} == {"hurts"}
+    assert "transfer hurts: it raises the MAPE of density from" in verdict.sizes[0].sentence
+    assert "Use line on the target alone." in verdict.sizes[0].sentence
+    assert verdict.headline == "Transfer to density hurts with 4, 12 and 21 target rows."
+    assert verdict.to_dict()["value"] == "hurts"
+
+
+def test_equal_methods_make_no_difference() -> None:
+    class Copy(type(STRATEGIES["line"])):
+        needs = "source data"
+
+    source, target = make_table(40, seed=1), make_table(30, shift=0.4, seed=2)
+    design = StudyDesign.from_dict(DESIGN.to_dict() | {"strategies": ["copy"], "baselines": ["line"]})
+    verdict = run_study(source, target, design, strategies=STRATEGIES | {"copy": Copy()}).verdict()
+    assert verdict.value == "no difference"
+    assert verdict.sizes[0].relative_change == 0
+    assert "makes no proven difference" in verdict.headline
+
+
+def test_without_mape_the_mean_absolute_error_is_judged() -> None:
+    result = run()
+    result.trials.loc[0, "mape"] = np.nan
+    verdict = result.verdict()
+    assert (verdict.metric, verdict.unit) == ("mae", result.unit)
+
+
+def test_what_cannot_be_judged_is_refused() -> None:
+    result = run(strategies=["source_line", "demanding", "broken"], target_sizes=[4])
+    with pytest.raises(ConfigurationError, match="must be one of the study's"):
+        judge(result, "line")
+    with pytest.raises(ConfigurationError, match="'metric' of judge"):
+        judge(result, metric="r2")
+    assert not can_judge(result, "broken")
+    with pytest.raises(InsufficientDataError, match="no verdict: 'broken' and a baseline never ran"):
+        judge(result, "broken")
