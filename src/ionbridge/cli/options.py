@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ionbridge.cli.output import Console
+from ionbridge.exceptions import IonBridgeError
 
 if TYPE_CHECKING:
     from ionbridge.datasets import Table
 
-__all__ = ["Interrupted", "command", "group"]
+__all__ = ["Interrupted", "command"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -36,15 +37,22 @@ class _Command(click.Command):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            again = ctx.meta.get("ionbridge.resume", "run the same command again to start over.")
-            raise Interrupted(again) from None
+            raise Interrupted("run the same command again to start over.") from None
+        except IonBridgeError as error:
+            from ionbridge.execution import RunInterruptedError
+
+            if isinstance(error, RunInterruptedError):
+                raise Interrupted(str(error)) from None
+            raise
 
 
 def _examples(lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line.strip()}" for line in lines.strip().splitlines())
 
 
-def command(name: str, examples: str, parent: click.Group | None = None) -> Callable[[Function], click.Command]:
+def command(
+    name: str, examples: str, parent: click.Group | None = None
+) -> Callable[[Function], click.Command]:
     """Make a function a command with ``--json``, ``--quiet``, ``--verbose`` and examples in its help.
 
     The function receives a `Console` as its first argument.
@@ -57,7 +65,9 @@ def command(name: str, examples: str, parent: click.Group | None = None) -> Call
     """
 
     def decorate(function: Function) -> click.Command:
-        @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else, on stdout.")
+        @click.option(
+            "--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else, on stdout."
+        )
         @click.option("-q", "--quiet", is_flag=True, help="Print only the result and errors.")
         @click.option("-v", "--verbose", count=True, help="Tell more on stderr; -vv tells all.")
         @functools.wraps(function)

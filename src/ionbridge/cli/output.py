@@ -5,6 +5,7 @@ What is printed is decided by the commands; reports and plots are made in `ionbr
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import math
@@ -17,13 +18,15 @@ from typing import Any
 
 import click
 
-__all__ = ["Console", "format_number", "format_table", "to_plain"]
+__all__ = ["Console", "format_number", "format_pairs", "format_table", "to_plain", "write_csv"]
 
 
 def format_number(value: Any, digits: int = 3) -> str:
     """Write a number with `digits` significant digits; a dash where there is none."""
-    if value is None or isinstance(value, str | bool):
-        return {None: "-", True: "yes", False: "no"}.get(value, str(value))
+    if value is None or value is True or value is False:
+        return {None: "-", True: "yes", False: "no"}[value]
+    if isinstance(value, str):
+        return value
     number = float(value)
     if math.isnan(number):
         return "-"
@@ -32,7 +35,8 @@ def format_number(value: Any, digits: int = 3) -> str:
     if isinstance(value, int) or (number == 0):
         return f"{value:d}" if isinstance(value, int) else "0"
     if 1e-4 <= abs(number) < 10.0**6:
-        decimals = max(0, digits - 1 - math.floor(math.log10(abs(number))))
+        rounded = abs(float(f"{number:.{digits - 1}e}"))
+        decimals = max(0, digits - 1 - math.floor(math.log10(rounded)))
         return f"{number:.{decimals}f}"
     return f"{number:.{digits - 1}e}"
 
@@ -63,6 +67,12 @@ def format_table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "\n".join([line(headers), line(["-" * width for width in widths]), *map(line, texts)])
 
 
+def format_pairs(pairs: Mapping[str, Any]) -> str:
+    """Write one ``name  value`` a line, the values aligned."""
+    width = max((len(name) for name in pairs), default=0)
+    return "\n".join(f"{name.ljust(width)}  {format_number(value)}" for name, value in pairs.items())
+
+
 def to_plain(value: Any) -> Any:
     """Turn results of the library into what JSON can hold; NaN and infinity become null."""
     if hasattr(value, "to_dict") and not isinstance(value, type):
@@ -78,6 +88,17 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def write_csv(path: Path, headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows to a CSV file in full precision; None becomes an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(headers)
+        writer.writerows(
+            [{True: "yes", False: "no"}.get(v, v) if isinstance(v, bool) else v for v in row] for row in rows
+        )
 
 
 @dataclass(frozen=True)
