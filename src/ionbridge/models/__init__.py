@@ -5,7 +5,7 @@ from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray, Pred
 from ionbridge.models.conformal import JackknifePlus, jackknife_plus_interval
 from ionbridge.models.cross_fitted import CrossFitted, Forest
 from ionbridge.models.gaussian_process import GaussianProcess
-from ionbridge.models.kernel_machine import KernelMachine, KernelPrior
+from ionbridge.models.kernel_machine import KernelMachine, KernelPrior, LeaveOutMachines
 from ionbridge.models.target_space import TargetSpace
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "JackknifePlus",
     "KernelMachine",
     "KernelPrior",
+    "LeaveOutMachines",
     "Prediction",
     "TargetSpace",
     "jackknife_plus_interval",

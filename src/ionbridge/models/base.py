@@ -12,10 +12,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ionbridge.exceptions import ShapeError
 
-__all__ = ["AbstractCrossFittedRegressor", "FloatArray", "Prediction"]
+__all__ = [
+    "AbstractCrossFittedRegressor",
+    "FloatArray",
+    "Prediction",
+    "validate_inputs",
+    "validate_rows",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -101,3 +108,16 @@ class AbstractCrossFittedRegressor(RegressorMixin, BaseEstimator):
     @abstractmethod
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-out model, shape (n_folds, n_rows) [y]; row f belongs to fold f."""
+
+
+def validate_rows(estimator: BaseEstimator, X: ArrayLike, y: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Check training rows as scikit-learn does; at least two, finite, as 64-bit floats."""
+    checked: Any = validate_data(estimator, X, y, dtype=np.float64, ensure_min_samples=2, y_numeric=True)
+    return checked[0], np.asarray(checked[1], dtype=float)
+
+
+def validate_inputs(estimator: BaseEstimator, X: ArrayLike) -> FloatArray:
+    """Check that `estimator` is fitted and that new inputs are like its training inputs."""
+    check_is_fitted(estimator)
+    checked: Any = validate_data(estimator, X, reset=False, dtype=np.float64)
+    return checked

@@ -24,8 +24,8 @@ class SupportsLeaveOut(Protocol):
     fold_: np.ndarray
     out_of_fold_: FloatArray
 
-    def predict(self, X: FloatArray, /) -> FloatArray: ...  # noqa: D102
-    def predict_folds(self, X: FloatArray, /) -> FloatArray: ...  # noqa: D102
+    def predict(self, X: FloatArray, /) -> FloatArray: ...
+    def predict_folds(self, X: FloatArray, /) -> FloatArray: ...
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ regressors themselves are scikit-learn's.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,19 +16,12 @@ from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray
+from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray, validate_inputs, validate_rows
+from ionbridge.models.folds import assign_folds
 from ionbridge.models.target_space import Space, TargetSpace
 
-__all__ = ["CrossFitted", "Forest", "assign_folds", "gradient_boosting", "linear", "mean", "random_forest"]
-
-
-def assign_folds(n_rows: int, n_folds: int, random_state: int = 0) -> np.ndarray:
-    """Assign rows to folds of equal size at random, shape (n_rows,), at most one fold a row."""
-    n_folds = max(2, min(n_folds, n_rows))
-    return check_random_state(random_state).permutation(np.arange(n_rows) % n_folds)
+__all__ = ["CrossFitted", "Forest", "gradient_boosting", "linear", "mean", "random_forest"]
 
 
 class CrossFitted(AbstractCrossFittedRegressor):
@@ -54,32 +47,32 @@ class CrossFitted(AbstractCrossFittedRegressor):
         self.space = space
         self.random_state = random_state
 
-    def fit(
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Fit to `X` (n_rows, n_features) and `y` (n_rows,), and to each split."""
+        return self.fit_weighted(X, y)
+
+    def fit_weighted(
         self,
         X: ArrayLike,
         y: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        always: ArrayLike | None = None,
+        weight: FloatArray | None = None,
+        always: np.ndarray | None = None,
     ) -> Self:
-        """Fit to all rows and to each split.
+        """Fit with weights of the rows, leaving out some rows only.
 
         Parameters
         ----------
         X : shape (n_rows, n_features)
         y : shape (n_rows,)
-        sample_weight : shape (n_rows,); passed on to a regressor that takes weights.
+        weight : shape (n_rows,); for a regressor that takes `sample_weight`.
         always : shape (n_rows,), bool; rows that are never left out (their fold is -1).
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, y_numeric=True)
-        y = np.asarray(y, dtype=float)
-        left_out = (
-            np.ones(len(y), dtype=bool) if always is None else ~np.asarray(always)
-        )
+        X, y = validate_rows(self, X, y)
+        left_out = np.ones(len(y), dtype=bool) if always is None else ~always
         self.fold_ = np.full(len(y), -1)
         self.fold_[left_out] = assign_folds(int(left_out.sum()), self.n_folds, self.random_state)
         self.target_space_ = TargetSpace.from_outputs(y, self.space)
         z = self.target_space_.forward(y)
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
         self.model_ = self._fit_rows(X, z, weight, np.ones(len(y), dtype=bool))
         self.fold_models_ = [
             self._fit_rows(X, z, weight, self.fold_ != f) for f in range(self.fold_.max() + 1)
@@ -90,7 +83,7 @@ class CrossFitted(AbstractCrossFittedRegressor):
         self.out_of_fold_ = self.target_space_.inverse(z_out)
         return self
 
-    def _fit_rows(self, X: FloatArray, z: FloatArray, weight: FloatArray | None, rows: np.ndarray):
+    def _fit_rows(self, X: FloatArray, z: FloatArray, weight: FloatArray | None, rows: np.ndarray) -> Any:
         model = _ridge() if self.regressor is None else clone(self.regressor)
         if weight is None:
             return model.fit(X[rows], z[rows])
@@ -98,14 +91,12 @@ class CrossFitted(AbstractCrossFittedRegressor):
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict, shape (n_rows,) [y]."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = validate_inputs(self, X)
         return self.target_space_.inverse(self.model_.predict(X))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-out model, shape (n_folds, n_rows) [y]."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = validate_inputs(self, X)
         return self.target_space_.inverse(np.stack([m.predict(X) for m in self.fold_models_]))
 
 
@@ -143,8 +134,7 @@ class Forest(AbstractCrossFittedRegressor):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to `X` (n_rows, n_features) and `y` (n_rows,)."""
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, y_numeric=True)
-        y = np.asarray(y, dtype=float)
+        X, y = validate_rows(self, X, y)
         self.target_space_ = TargetSpace.from_outputs(y, self.space)
         z = self.target_space_.forward(y)
         self.model_ = RandomForestRegressor(
@@ -167,14 +157,12 @@ class Forest(AbstractCrossFittedRegressor):
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict, shape (n_rows,) [y]."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = validate_inputs(self, X)
         return self.target_space_.inverse(self._trees(X).mean(axis=0))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-one-out forest, shape (n_training_rows, n_rows) [y]."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = validate_inputs(self, X)
         share = self.out_of_bag_ / self.out_of_bag_.sum(axis=1, keepdims=True)
         return self.target_space_.inverse(share @ self._trees(X))
 

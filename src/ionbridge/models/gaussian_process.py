@@ -10,10 +10,9 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray
-from ionbridge.models.kernel_machine import KernelMachine, KernelPrior
+from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray, validate_inputs, validate_rows
+from ionbridge.models.kernel_machine import KernelPrior, LeaveOutMachines
 from ionbridge.models.target_space import Space, TargetSpace
 
 __all__ = ["GaussianProcess", "column_moments", "default_length_scale"]
@@ -53,7 +52,7 @@ class GaussianProcess(AbstractCrossFittedRegressor):
 
     Attributes
     ----------
-    machine_ : the fitted kernel machine, in standardised units.
+    machines_ : the fitted kernel machine and its leave-out machines, in standardised units.
     """
 
     def __init__(
@@ -72,8 +71,7 @@ class GaussianProcess(AbstractCrossFittedRegressor):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to `X` (n_rows, n_features) and `y` (n_rows,)."""
-        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2, y_numeric=True)
-        y = np.asarray(y, dtype=float)
+        X, y = validate_rows(self, X, y)
         rows = np.arange(len(X))
         if len(X) > self.max_rows:
             rows = np.sort(np.random.default_rng(self.random_state).choice(len(X), self.max_rows, False))
@@ -86,24 +84,24 @@ class GaussianProcess(AbstractCrossFittedRegressor):
             log_linear=self._log_linear(Z.shape[1]),
             log_noise=-2.0,
         )
-        self.machine_ = KernelMachine.fit(
+        self.machines_ = LeaveOutMachines.fit(
             Z, z, np.ones((len(Z), 1)), np.array([1.0]), prior, random_state=self.random_state
         )
         self.fold_ = np.full(len(X), -1, dtype=np.int64)
-        self.fold_[rows] = np.arange(len(rows))
+        self.fold_[rows] = self.machines_.fold
         self.out_of_fold_ = self.predict(X)
-        self.out_of_fold_[rows] = self.target_space_.inverse(self.machine_.leave_one_out(z))
+        self.out_of_fold_[rows] = self.target_space_.inverse(self.machines_.out_of_fold)
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Posterior median, shape (n_rows,) [y]."""
         Z = self._checked(X)
-        return self.target_space_.inverse(self.machine_.predict(Z, np.ones((len(Z), 1))))
+        return self.target_space_.inverse(self.machines_.machine.predict(Z, np.ones((len(Z), 1))))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
-        """Predict by every leave-one-out model, shape (n_folds, n_rows) [y]."""
+        """Predict by every leave-out model, shape (n_folds, n_rows) [y]."""
         Z = self._checked(X)
-        return self.target_space_.inverse(self.machine_.predict_leave_one_out(Z, np.ones((len(Z), 1))))
+        return self.target_space_.inverse(self.machines_.predict_folds(Z, np.ones((len(Z), 1))))
 
     def _log_linear(self, n_features: int) -> float | None:
         return -0.5 * np.log(max(n_features, 1)) - 0.5 if self.linear else None
@@ -112,5 +110,4 @@ class GaussianProcess(AbstractCrossFittedRegressor):
         return (X - self.center_) / self.scale_
 
     def _checked(self, X: ArrayLike) -> FloatArray:
-        check_is_fitted(self)
-        return self._standardise(validate_data(self, X, reset=False, dtype=np.float64))
+        return self._standardise(validate_inputs(self, X))

@@ -14,8 +14,9 @@ from scipy.optimize import minimize
 
 from ionbridge.exceptions import ConvergenceError
 from ionbridge.models.base import FloatArray
+from ionbridge.models.folds import assign_folds
 
-__all__ = ["KernelMachine", "KernelPrior"]
+__all__ = ["KernelMachine", "KernelPrior", "LeaveOutMachines"]
 
 _SQRT5 = np.sqrt(5.0)
 
@@ -55,6 +56,7 @@ class KernelMachine:
     basis_variance : shape (n_basis,); prior variances of these coefficients.
     length_scale : shape (n_features,)
     amplitude, linear, noise : standard deviations of the three terms; zero where left out.
+    hyper : shape (n_hyper,); logarithms of the hyper-parameters as they were searched.
     inverse : shape (n_rows, n_rows); inverse of the kernel matrix.
     alpha : shape (n_rows,); `inverse` times the residuals from the prior mean.
     """
@@ -66,6 +68,7 @@ class KernelMachine:
     amplitude: float
     linear: float
     noise: float
+    hyper: FloatArray
     inverse: FloatArray
     alpha: FloatArray
 
@@ -79,6 +82,7 @@ class KernelMachine:
         prior: KernelPrior,
         max_hyper_rows: int = 300,
         random_state: int = 0,
+        start: FloatArray | None = None,
     ) -> KernelMachine:
         """Maximise the posterior of the hyper-parameters, then solve exactly.
 
@@ -90,6 +94,7 @@ class KernelMachine:
         basis_variance : shape (n_basis,)
         prior : priors, and which terms there are.
         max_hyper_rows : hyper-parameters are found on at most this many rows, drawn at random.
+        start : shape (n_hyper,); where the search begins; None begins at the prior.
 
         Raises
         ------
@@ -106,11 +111,11 @@ class KernelMachine:
         objective = _Objective(X[rows], residual[rows], basis[rows], basis_variance, prior)
         found = minimize(
             objective,
-            objective.center,
+            objective.center if start is None else start,
             jac=True,
             method="L-BFGS-B",
             bounds=objective.bounds,
-            options={"maxiter": 60, "ftol": 1e-6},
+            options={"maxiter": 60 if start is None else _MAX_REFIT_STEPS, "ftol": 1e-6},
         )
         if not np.isfinite(found.fun):
             raise ConvergenceError(
@@ -121,7 +126,16 @@ class KernelMachine:
         K[np.diag_indices_from(K)] += noise**2 + 1e-9
         inverse = cho_solve((cholesky(K, lower=True), True), np.eye(len(X)))
         return cls(
-            X, basis, basis_variance, length_scale, amplitude, linear, noise, inverse, inverse @ residual
+            X,
+            basis,
+            basis_variance,
+            length_scale,
+            amplitude,
+            linear,
+            noise,
+            found.x,
+            inverse,
+            inverse @ residual,
         )
 
     def cross(self, X: FloatArray, basis: FloatArray) -> FloatArray:
@@ -264,3 +278,61 @@ class _Objective:
         gradient.append(float(noise**2 * np.trace(Q)))
         offset = (p - self.center) / self.spread
         return float(value + 0.5 * offset @ offset), np.array(gradient) + offset / self.spread
+
+
+@dataclass(frozen=True)
+class LeaveOutMachines:
+    """A machine with its leave-out predictions: refitted folds for few rows, closed form for many.
+
+    With few rows the hyper-parameters themselves depend on every row, and closed-form
+    leave-one-out, which keeps them, is too optimistic. So up to `_MAX_REFIT_ROWS` rows the search is
+    repeated without each of ten folds, starting from the hyper-parameters of all rows.
+
+    Parameters
+    ----------
+    machine : fitted to all rows.
+    folds : one machine a fold, or empty where the closed form is used.
+    fold : shape (n_rows,); fold of each row.
+    out_of_fold : shape (n_rows,); out-of-sample predictions of the residual.
+    """
+
+    machine: KernelMachine
+    folds: tuple[KernelMachine, ...]
+    fold: np.ndarray
+    out_of_fold: FloatArray
+
+    @classmethod
+    def fit(
+        cls,
+        X: FloatArray,
+        residual: FloatArray,
+        basis: FloatArray,
+        basis_variance: FloatArray,
+        prior: KernelPrior,
+        random_state: int = 0,
+    ) -> LeaveOutMachines:
+        """Fit to all rows and to each split; arguments as in `KernelMachine.fit`."""
+        machine = KernelMachine.fit(X, residual, basis, basis_variance, prior, random_state=random_state)
+        n_rows = len(X)
+        if n_rows > _MAX_REFIT_ROWS:
+            return cls(machine, (), np.arange(n_rows), machine.leave_one_out(residual))
+        fold = assign_folds(n_rows, _N_REFIT_FOLDS, random_state)
+        out_of_fold = np.empty(n_rows)
+        folds = []
+        for f in range(fold.max() + 1):
+            kept = fold != f
+            part = KernelMachine.fit(
+                X[kept], residual[kept], basis[kept], basis_variance, prior, start=machine.hyper
+            )
+            out_of_fold[~kept] = part.predict(X[~kept], basis[~kept])
+            folds.append(part)
+        return cls(machine, tuple(folds), fold, out_of_fold)
+
+    def predict_folds(self, X: FloatArray, basis: FloatArray) -> FloatArray:
+        """Predict new rows by each leave-out machine, shape (n_folds, n_new_rows)."""
+        if not self.folds:
+            return self.machine.predict_leave_one_out(X, basis)
+        return np.stack([part.predict(X, basis) for part in self.folds])
+
+
+_MAX_REFIT_ROWS, _N_REFIT_FOLDS, _MAX_REFIT_STEPS = 80, 10, 8

@@ -26,7 +26,7 @@ def default_members() -> dict[str, AbstractStrategy]:
         "gaussian_process": TargetOnly(GaussianProcess(linear=False)),
         "gaussian_process_trend": TargetOnly(GaussianProcess()),
         "linear": TargetOnly(GaussianProcess(deviation=False)),
-        "random_forest": TargetOnly(Forest()),
+        "random_forest": TargetOnly(Forest(n_trees=50)),
         "mean": TargetOnly("mean"),
     }
 
@@ -112,7 +112,11 @@ class Auto(AbstractStrategy):
         kept = weights > 1e-3
         self.fold_weights_ = without[kept] / without[kept].sum(axis=0)
         self.weights_ = dict(
-            zip(np.array(list(fitted))[kept].tolist(), (weights[kept] / weights[kept].sum()).tolist(), strict=True)
+            zip(
+                np.array(list(fitted))[kept].tolist(),
+                (weights[kept] / weights[kept].sum()).tolist(),
+                strict=True,
+            )
         )
         self.members_ = {n: fitted[n] for n in self.weights_}
 

@@ -26,7 +26,9 @@ __all__ = [
 ]
 
 
-def make_regressor(model: str | AbstractCrossFittedRegressor, random_state: int) -> AbstractCrossFittedRegressor:
+def make_regressor(
+    model: str | AbstractCrossFittedRegressor, random_state: int
+) -> AbstractCrossFittedRegressor:
     """Build a registered regressor by name, or clone the one given, with its seed set."""
     made = plugins.load("ionbridge.models", model)() if isinstance(model, str) else clone(model)
     for name, value in made.get_params().items():

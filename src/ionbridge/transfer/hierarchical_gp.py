@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ionbridge.models import FloatArray, GaussianProcess, KernelMachine, KernelPrior, TargetSpace
+from ionbridge.models import FloatArray, GaussianProcess, KernelPrior, LeaveOutMachines, TargetSpace
 from ionbridge.models.gaussian_process import column_moments, default_length_scale
 from ionbridge.models.target_space import Space
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
@@ -71,7 +71,8 @@ class HierarchicalGP(AbstractStrategy):
         return GaussianProcess(space=self.space, random_state=random_state).fit(X, y)
 
     def _fit(self, problem: TransferProblem) -> None:
-        self.source_model_ = self.fallback_ = None
+        self.source_model_: Any = None
+        self.fallback_: GaussianProcess | None = None
         if not problem.has_source:
             self.fallback_ = GaussianProcess(self.space, random_state=problem.random_state)
             self.fallback_.fit(problem.X_target, problem.y_target)
@@ -85,11 +86,16 @@ class HierarchicalGP(AbstractStrategy):
         X, y = problem.X_target, problem.y_target
         z = self.target_space_.forward(y)
         basis, mean = self._basis(X)
-        self.machine_ = KernelMachine.fit(
-            self._standardise(X), z - mean, basis, self._basis_variance(), self._prior(X.shape[1])
+        self.machines_ = LeaveOutMachines.fit(
+            self._standardise(X),
+            z - mean,
+            basis,
+            self._basis_variance(),
+            self._prior(X.shape[1]),
+            problem.random_state,
         )
-        self.fold_ = np.arange(len(y))
-        self.out_of_fold_ = self.target_space_.inverse(mean + self.machine_.leave_one_out(z - mean))
+        self.fold_ = self.machines_.fold
+        self.out_of_fold_ = self.target_space_.inverse(mean + self.machines_.out_of_fold)
 
     def _fit_spaces(self, problem: TransferProblem) -> None:
         """Working spaces of both domains and the standardisation of the inputs."""
@@ -120,7 +126,7 @@ class HierarchicalGP(AbstractStrategy):
 
     def _prior(self, n_features: int) -> KernelPrior:
         length_scale = default_length_scale(n_features)
-        machine = getattr(self.source_model_, "machine_", None)
+        machine = getattr(getattr(self.source_model_, "machines_", None), "machine", None)
         if machine is not None and len(machine.length_scale) == self.shared_.sum():
             length_scale[self.shared_] = np.log(machine.length_scale)
         return KernelPrior(
@@ -137,15 +143,13 @@ class HierarchicalGP(AbstractStrategy):
         if self.fallback_ is not None:
             return self.fallback_.predict(X)
         basis, mean = self._basis(X)
-        return self.target_space_.inverse(mean + self.machine_.predict(self._standardise(X), basis))
+        return self.target_space_.inverse(mean + self.machines_.machine.predict(self._standardise(X), basis))
 
     def _predict_folds(self, X: FloatArray) -> FloatArray:
         if self.fallback_ is not None:
             return self.fallback_.predict_folds(X)
         basis, mean = self._basis(X)
-        return self.target_space_.inverse(
-            mean + self.machine_.predict_leave_one_out(self._standardise(X), basis)
-        )
+        return self.target_space_.inverse(mean + self.machines_.predict_folds(self._standardise(X), basis))
 
 
 _OFFSET_VARIANCE = 100.0

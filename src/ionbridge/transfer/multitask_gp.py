@@ -111,9 +111,13 @@ class MultiTaskGP(AbstractStrategy):
             return float(loss.detach()), p.grad.numpy()
 
         bounds = list(zip(center - 4 * spread, center + 4 * spread, strict=True))
-        found = minimize(objective, center, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40})
+        found = minimize(
+            objective, center, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40}
+        )
         if not np.isfinite(found.fun):
-            raise ConvergenceError("MultiTaskGP found no usable hyper-parameters; check for duplicate inputs.")
+            raise ConvergenceError(
+                "MultiTaskGP found no usable hyper-parameters; check for duplicate inputs."
+            )
         return found.x
 
     def _torch_kernel(

@@ -109,4 +109,4 @@ def _fit_both(
     """Fit to both domains, leaving out target rows only."""
     y = np.concatenate([problem.y_source, problem.y_target])
     model = CrossFitted(regressor, n_folds=n_folds, random_state=problem.random_state)
-    return model.fit(X, y, sample_weight=weight, always=~is_target)
+    return model.fit_weighted(X, y, weight, always=~is_target)
