@@ -65,7 +65,7 @@ _IDENTITY = Conversion(1.0, 1.0, 0.0)
 def _registry() -> Any:
     import pint
 
-    registry = pint.UnitRegistry(on_redefinition="ignore", autoconvert_offset_to_baseunit=True)
+    registry: Any = pint.UnitRegistry(on_redefinition="ignore", autoconvert_offset_to_baseunit=True)
     for definition in _DEFINITIONS:
         registry.define(definition)
     return registry
