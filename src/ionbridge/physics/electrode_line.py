@@ -86,8 +86,7 @@ class ElectrodeLine(AbstractSimulator):
         self.inputs = tuple(quantity(name) for name in (composition, *_PROCESS_INPUTS))
         self.outputs = tuple(quantity(name) for name in _OUTPUTS)
         fractions = {
-            name: tuple(float(convert(np.array([v]), "1", quantity(name).unit)[0]) for v in bounds)
-            for name, bounds in _LIMITS[chemistry].items()
+            name: _in_unit(bounds, quantity(name).unit) for name, bounds in _LIMITS[chemistry].items()
         }
         self.limits = MappingProxyType({**fractions, **_PROCESS_LIMITS})
         self.assumptions = _ASSUMPTIONS
@@ -200,6 +199,11 @@ class ElectrodeLine(AbstractSimulator):
         read_thickness = thickness + float(SCATTER.thickness_reading) * rng.standard_normal(len(loading))
         thinnest = read_loading / (UM_G_PER_CM3_TO_MG_PER_CM2 * solid_density * 0.98)
         return read_loading, np.maximum(read_thickness, thinnest)
+
+
+def _in_unit(bounds: tuple[float, float], unit: str) -> tuple[float, float]:
+    low, high = convert(np.array(bounds), "1", unit)
+    return float(low), float(high)
 
 
 class _Batch:
