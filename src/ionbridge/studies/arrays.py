@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ionbridge.datasets import Table
 from ionbridge.exceptions import InsufficientDataError, UnknownNameError
 from ionbridge.models import FloatArray
+from ionbridge.quantities import pretty_unit
 from ionbridge.studies.design import StudyDesign
 
 __all__ = ["StudyArrays", "printed_unit"]
@@ -88,7 +89,7 @@ class StudyArrays:
 
 def printed_unit(table: Table, name: str) -> str:
     """Unit of a column as it stands on axes, such as ``µm``."""
-    return table.quantity(name).label.rpartition("[")[2].rstrip("]")
+    return pretty_unit(table.quantity(name).unit)
 
 
 def _complete_rows(

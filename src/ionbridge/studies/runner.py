@@ -231,10 +231,11 @@ def _prepare_sources(
     Returns
     -------
     prepared source by strategy and source size, then by seed (empty where a strategy prepares
-    nothing, a `Failure` where it could not); CPU seconds by source key.
+    nothing, a `Failure` where it could not); CPU seconds by the strategy that first asked for it.
     """
     tasks: dict[str, tuple[Any, ...]] = {}
     wanted: dict[tuple[str, Size | str], dict[int, str]] = {}
+    asked_by: dict[str, str] = {}
     for name, estimator in estimators.items():
         key = estimator.source_key()
         for size in _source_sizes(estimator, design):
@@ -245,14 +246,19 @@ def _prepare_sources(
                 state = int(np.random.SeedSequence([design.random_state, seed]).generate_state(1)[0])
                 tasks[task] = (estimator, arrays.X_source[rows], arrays.y_source[rows], state)
                 wanted[name, size][seed] = task
+                asked_by.setdefault(task, name)
     done = run_tasks(
         _prepare_source, tasks, executor=executor, progress=progress, label="source models", cancel=cancel
     )
     models = {task: outcome if isinstance(outcome, Failure) else outcome[0] for task, outcome in done.items()}
-    seconds = {task: outcome[1] for task, outcome in done.items() if not isinstance(outcome, Failure)}
-    return {
-        k: {seed: models[task] for seed, task in tasks_of.items()} for k, tasks_of in wanted.items()
-    }, seconds
+    seconds: dict[str, float] = {}
+    for task, outcome in done.items():
+        if not isinstance(outcome, Failure):
+            seconds[asked_by[task]] = seconds.get(asked_by[task], 0.0) + outcome[1]
+    prepared = {
+        which: {seed: models[task] for seed, task in by_seed.items()} for which, by_seed in wanted.items()
+    }
+    return prepared, seconds
 
 
 def _prepare_source(

@@ -15,11 +15,21 @@ from scipy.stats import t as student_t
 
 from ionbridge.exceptions import ConfigurationError, InsufficientDataError
 from ionbridge.models import FloatArray
+from ionbridge.studies.design import Size
 
 if TYPE_CHECKING:
     from ionbridge.studies.result import StudyResult
 
-__all__ = ["SizeVerdict", "Verdict", "can_judge", "corrected_interval", "judge", "rows_to_match"]
+__all__ = [
+    "SizeVerdict",
+    "Verdict",
+    "can_judge",
+    "corrected_interval",
+    "judge",
+    "largest_size",
+    "plain_name",
+    "rows_to_match",
+]
 
 Value = Literal["helps", "no difference", "hurts"]
 CONFIDENCE = 0.95
@@ -227,14 +237,15 @@ def _metric(result: StudyResult) -> str:
 def _errors(result: StudyResult, metric: str) -> pd.DataFrame:
     """Error by size, strategy and split, mean over seeds, with the largest source."""
     trials = result.trials
-    largest = str(_largest(result.design.source_sizes))
+    largest = str(largest_size(result.design.source_sizes))
     trials = trials[trials["source_size"].isin([largest, "none"])]
     table = trials.groupby(["size", "strategy", "split"], sort=False)
     return table.agg(error=(metric, "mean"), n_test=("n_test", "mean")).reset_index()
 
 
-def _largest(sizes: Sequence[Any]) -> Any:
-    return "all" if "all" in sizes else max(sizes)
+def largest_size(sizes: Sequence[Size]) -> Size:
+    """Pick the largest entry; "all" is larger than any number."""
+    return max(sizes, key=lambda size: np.inf if size == "all" else size)
 
 
 def _common_sizes(errors: pd.DataFrame, strategy: str, result: StudyResult) -> list[str]:
@@ -260,8 +271,10 @@ def _compare(errors: pd.DataFrame, strategy: str, other: str, n_target_rows: int
     return {"error": float(wide[other].mean()), "lower": lower, "upper": upper}
 
 
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
+def plain_name(name: str) -> str:
+    """Name of a strategy or a quantity as words."""
+    words = ["GP" if word == "gp" else word for word in name.split("_")]
+    return " ".join(words)
 
 
 def _number(value: float, unit: str) -> str:
@@ -271,11 +284,11 @@ def _number(value: float, unit: str) -> str:
 
 def _sentence(entry: SizeVerdict, output: str, metric: str, unit: str, n_largest: float | None) -> str:
     """Say one finding in English."""
-    what = f"the {metric.upper()} of {_plain(output)}"
+    what = f"the {metric.upper()} of {plain_name(output)}"
     with_, without = _number(entry.error, unit), _number(entry.baseline_error, unit)
     relative = [100 * bound / entry.baseline_error for bound in (entry.lower, entry.upper)]
     rows = f"With {entry.n_train:.0f} target rows, transfer"
-    model = f"{_plain(entry.baseline)}, the best model without the source"
+    model = f"{plain_name(entry.baseline)}, the best model without the source"
     if entry.value == "helps":
         gain = f"by {-entry.relative_change:.0f} %, 95 % interval {-relative[1]:.0f} to {-relative[0]:.0f} %"
         text = f"{rows} lowers {what} from {without} ({model}) to {with_} ({gain})."
@@ -283,7 +296,7 @@ def _sentence(entry: SizeVerdict, output: str, metric: str, unit: str, n_largest
     if entry.value == "hurts":
         loss = f"by {entry.relative_change:.0f} %, 95 % interval {relative[0]:.0f} to {relative[1]:.0f} %"
         text = f"{rows} hurts: it raises {what} from {without} ({model}) to {with_} ({loss})."
-        return f"{text} Use {_plain(entry.baseline)} on the target alone."
+        return f"{text} Use {plain_name(entry.baseline)} on the target alone."
     change = (
         f"change {entry.relative_change:+.0f} %, 95 % interval {relative[0]:+.0f} to {relative[1]:+.0f} %"
     )
@@ -310,7 +323,7 @@ def _headline(verdict: Verdict) -> str:
         by_value.setdefault(entry.value, []).append(f"{entry.n_train:.0f}")
     words = {"helps": "helps", "no difference": "makes no proven difference", "hurts": "hurts"}
     parts = [f"{words[value]} with {_join(counts)} target rows" for value, counts in by_value.items()]
-    subject = f"Transfer to {_plain(verdict.output)}"
+    subject = f"Transfer to {plain_name(verdict.output)}"
     return f"{subject} {_join(parts)}."
 
 
