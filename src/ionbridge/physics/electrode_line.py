@@ -6,6 +6,7 @@ Numbers per chemistry are in `electrode_recipes.py`, the designs of whole data s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -206,11 +207,20 @@ def _in_unit(bounds: tuple[float, float], unit: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
+@dataclass(frozen=True)
 class _Batch:
-    """What one slurry and one session add to every row: factor on the loading, dry porosity, roll gap [µm]."""
+    """What one slurry and one session change in each row.
 
-    def __init__(self, loading: FloatArray, porosity: FloatArray, roll_gap: FloatArray) -> None:
-        self.loading, self.porosity, self.roll_gap = loading, porosity, roll_gap
+    Parameters
+    ----------
+    loading : shape (n_rows,) [-]; factor on the dry loading.
+    porosity : shape (n_rows,) [-]; added to the dry porosity.
+    roll_gap : shape (n_rows,) [µm]; added to the roll gap.
+    """
+
+    loading: FloatArray
+    porosity: FloatArray
+    roll_gap: FloatArray
 
     @classmethod
     def none(cls, n_rows: int) -> _Batch:
