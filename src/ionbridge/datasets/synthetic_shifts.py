@@ -33,7 +33,7 @@ SHIFTS: Mapping[str, str] = MappingProxyType(
         "scale": "another level and slightly other coefficients",
         "coefficients": "strongly other coefficients",
         "outside_range": "the same relation, where the source never measured",
-        "conflicting": "half of the effects change sign",
+        "conflicting": "half of the inputs act the other way round",
         "unrelated": "nothing in common",
     }
 )
@@ -173,15 +173,17 @@ def _shifted(source: _Relation, kind: str, rng: np.random.Generator) -> _Relatio
         return _Relation.draw(rng)
     spread = {"scale": 0.15, "coefficients": 0.6, "outside_range": 0.0, "conflicting": 0.15}[kind]
     factor = 1 + spread * rng.standard_normal(N_INPUTS)
+    sign = np.ones(N_INPUTS)
     if kind == "conflicting":
-        strongest = np.argsort(-np.abs(source.slope))
-        factor[strongest[1::2]] *= -1
+        sign[np.argsort(-np.abs(source.slope))[1::2]] = -1.0
     return _Relation(
         level=source.level + float(rng.uniform(0.3, 1.0)) * (kind != "outside_range"),
-        slope=source.slope * factor,
+        slope=source.slope * factor * sign,
         saturation=source.saturation,
         curvature=source.curvature * (1 + spread * rng.standard_normal(N_INPUTS)),
-        interaction=source.interaction * (1 + spread * rng.standard_normal((N_INPUTS, N_INPUTS))),
+        interaction=source.interaction
+        * np.outer(sign, sign)
+        * (1 + spread * rng.standard_normal((N_INPUTS, N_INPUTS))),
     )
 
 
