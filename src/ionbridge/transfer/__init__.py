@@ -1,12 +1,14 @@
 """Transfer strategies: how source knowledge reaches the target."""
 
 from ionbridge.transfer.base import SOURCE, TARGET, AbstractStrategy, TransferProblem, fit_many
+from ionbridge.transfer.model import TransferModel
 from ionbridge.transfer.registry import make_strategy, strategy_names
 
 __all__ = [
     "SOURCE",
     "TARGET",
     "AbstractStrategy",
+    "TransferModel",
     "TransferProblem",
     "fit_many",
     "make_strategy",
