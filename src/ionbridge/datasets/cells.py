@@ -88,8 +88,7 @@ def parse_number(cell: Any, decimal: str = ".", *, allow_bool: bool = False) -> 
 
 def explain(cell: Any, decimal: str, unit: str) -> tuple[str, str]:
     """Say what was expected instead of this cell, and the remedy."""
-    mark = "decimal comma" if decimal == "," else "decimal point"
-    expected = f"a number with {mark}" + (f" in {unit}" if unit != "1" else "")
+    expected = f"a number in {unit}" if unit != "1" else "a number"
     if isinstance(cell, bool | np.bool_):
         return expected, "Write 0 and 1."
     if isinstance(cell, date | time):

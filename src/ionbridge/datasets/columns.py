@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ionbridge.datasets.problems import Problem
 from ionbridge.exceptions import ConfigurationError, DataError, UnitError
@@ -369,11 +368,6 @@ def _nearest(text: str, definitions: Mapping[str, Quantity]) -> list[Quantity]:
     for item in (*definitions.values(), *catalogue().values()):
         for spelling in (item.name, *item.aliases):
             spellings.setdefault(key_of_name(spelling), item)
-    close = difflib.get_close_matches(key, spellings, n=5, cutoff=0.55)
+    close = difflib.get_close_matches(key, spellings, n=5, cutoff=0.6)
     unique: dict[str, Quantity] = {spellings[match].name: spellings[match] for match in close}
     return list(unique.values())[:3]
-
-
-def settings_summary(settings: ColumnSettings) -> dict[str, Any]:
-    """Return what the user set, JSON-ready, for provenance."""
-    return {"columns": dict(settings.columns), "ignore": list(settings.ignore)}

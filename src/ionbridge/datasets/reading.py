@@ -10,7 +10,6 @@ import importlib
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -224,8 +223,3 @@ def validate_file(
         return problems_of(error, file)
     except IonBridgeError as error:
         return [Problem("error", file, "usable settings", str(error))]
-
-
-def replace_provenance(table: Table, **changes: Any) -> Table:
-    """Return the table with some fields of its provenance replaced."""
-    return replace(table, provenance=replace(table.provenance, **changes))

@@ -60,8 +60,12 @@ def outside_range(values: NDArray[np.float64], item: Quantity) -> NDArray[np.boo
     return outside
 
 
+def _unit_text(unit: str) -> str:
+    return "" if unit == "1" else f" {unit}"
+
+
 def _range_text(item: Quantity) -> str:
-    unit = "" if item.unit == "1" else f" {item.unit}"
+    unit = _unit_text(item.unit)
     if item.low is None or item.high is None:
         return f"at least {item.low:g}{unit}" if item.low is not None else f"at most {item.high:g}{unit}"
     return f"{item.low:g} to {item.high:g}{unit}"
@@ -241,7 +245,7 @@ class TableChecker:
             if hint:
                 value = f"{state.n_outside} of {state.n_values} values outside the plausible range"
                 return [self._about(state, "warning", value, plausible, hint, state.outside[0][0])]
-        unit = "" if state.column.unit == "1" else f" {state.column.unit}"
+        unit = _unit_text(state.column.unit)
         remedy = "Check the value and its unit; it is used as it is."
         found = [
             self._about(state, "warning", f"{value:g}{unit}", plausible, remedy, row)
@@ -259,7 +263,7 @@ class TableChecker:
             self._about(
                 state,
                 "warning",
-                f"the same value in every row ({state.minimum:g})",
+                f"the same value in every row ({state.minimum:g}{_unit_text(state.column.quantity.unit)})",
                 "a value that varies",
                 "A model can learn nothing from a constant column; leave it out with --ignore if it is not needed.",
             )

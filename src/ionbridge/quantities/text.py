@@ -29,8 +29,8 @@ def key_of_unit(text: str, *, keep_case: bool = True) -> str:
 
 
 def unit_ending(unit: str) -> str:
-    """Ending of a column name for a unit: ``g/cm^3`` → ``g_per_cm3``; empty for dimensionless."""
-    if unit == "1":
+    """Ending of a column name for a unit: ``g/cm^3`` → ``g_per_cm3``; empty where the name says it all."""
+    if unit in ("1", "C_rate"):
         return ""
     text = unit.replace("%", "_pct" if unit[0] != "%" else "pct")
     text = re.sub(r"^1/", "per_", text)
