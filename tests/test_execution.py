@@ -9,7 +9,14 @@ import threading
 import pytest
 
 from ionbridge.exceptions import ConfigurationError, DataError
-from ionbridge.execution import Failure, RunInterruptedError, SerialExecutor, open_executor, run_tasks
+from ionbridge.execution import (
+    Failure,
+    RunInterruptedError,
+    SerialExecutor,
+    one_thread,
+    open_executor,
+    run_tasks,
+)
 
 TASKS = {f"task-{i}": (i,) for i in range(5)}
 
@@ -71,6 +78,15 @@ def test_a_failing_task_is_recorded_and_the_batch_goes_on(tmp_path) -> None:
     assert {"key": "bad", "failed": "ValueError: -2 is negative"} in map(
         json.loads, store.read_text().splitlines()
     )
+
+
+def test_this_process_computes_with_one_thread_and_gets_its_threads_back() -> None:
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(2)
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
 
 
 def test_a_task_is_retried() -> None:

@@ -23,7 +23,16 @@ from typing import Any
 from ionbridge.exceptions import ConfigurationError, DataError, IonBridgeError
 from ionbridge.plugins import import_extra
 
-__all__ = ["Failure", "RunInterruptedError", "SerialExecutor", "TaskStore", "open_executor", "run_tasks"]
+__all__ = [
+    "Failure",
+    "RunInterruptedError",
+    "SerialExecutor",
+    "TaskStore",
+    "available_cores",
+    "one_thread",
+    "open_executor",
+    "run_tasks",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -65,10 +74,28 @@ class SerialExecutor(Executor):
         """Call `function` now and return a finished future."""
         future: Future[Any] = Future()
         try:
-            future.set_result(function(*args, **kwargs))
+            with one_thread():
+                future.set_result(function(*args, **kwargs))
         except Exception as error:
             future.set_exception(error)
         return future
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread inside the block: small arrays are slower, often far slower, with more."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    torch = sys.modules.get("torch")
+    n_threads = torch.get_num_threads() if torch else 1
+    with threadpool_limits(1):
+        if torch and n_threads != 1:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if torch and n_threads != 1:
+                torch.set_num_threads(n_threads)
 
 
 def _start_worker() -> None:
@@ -76,7 +103,7 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for variable in _THREAD_VARIABLES:  # libraries that this worker has yet to load
         os.environ[variable] = "1"
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)  # libraries that came along with the main module
     if "torch" in sys.modules:

@@ -110,8 +110,8 @@ def test_rows_with_gaps_are_left_out_with_a_note() -> None:
 def test_rows_in_both_tables_and_repeated_inputs_are_noted() -> None:
     frame = pd.concat([TARGET.frame, SOURCE.frame.head(2), TARGET.frame.head(1).assign(density=2.5)])
     result = study(target=Table.from_frame(frame.reset_index(drop=True), domain=TARGET.domain))
-    assert any("2 target rows are also source rows" in note for note in result.notes)
-    assert any("1 target rows repeat the inputs" in note for note in result.notes)
+    assert any("2 target rows are also among the source rows" in note for note in result.notes)
+    assert any("1 target row is a repetition" in note for note in result.notes)
 
 
 def test_groups_stay_together() -> None:

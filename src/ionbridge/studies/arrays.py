@@ -114,12 +114,17 @@ def _duplicates(source: FloatArray, target: FloatArray, shared: NDArray[np.bool_
     n_both = sum(row.tobytes() in of_source for row in target[:, np.append(shared, True)].copy())
     if n_both:
         notes.append(
-            f"{n_both} target rows are also source rows; a study on them flatters transfer. Remove them from the source."
+            f"{_rows(n_both)} also among the source rows; a study on such rows flatters transfer. "
+            "Remove them from the source."
         )
     n_repeated = len(target) - len(np.unique(target[:, :-1], axis=0))
     if n_repeated:
         notes.append(
-            f"{n_repeated} target rows repeat the inputs of another row; where they are replicates of one electrode "
-            "or batch, name its column as 'group' so that they do not stand on both sides of a split."
+            f"{_rows(n_repeated)} a repetition of the inputs of another row; if these are replicates of one electrode "
+            "or batch, name its label column as 'group' so that they do not stand on both sides of a split."
         )
     return notes
+
+
+def _rows(n_rows: int) -> str:
+    return f"{n_rows} target row{' is' if n_rows == 1 else 's are'}"

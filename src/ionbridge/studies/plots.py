@@ -187,10 +187,7 @@ def coverage(result: StudyResult) -> Figure:
         right.plot(width.index, width.to_numpy(), label=plain_name(name), **style)
     nominal = 100 * result.design.level
     left.axhline(nominal, color=INK, linewidth=1)
-    left.annotate(
-        f"nominal {nominal:.0f} %", (0.99, nominal), xycoords=("axes fraction", "data"), xytext=(0, 3),
-        textcoords="offset points", ha="right", fontsize=8,
-    )  # fmt: skip
+    right.plot([], [], color=INK, linewidth=1, label=f"nominal {nominal:.0f} %")
     left.set_ylim(min(60.0, left.get_ylim()[0]), 101)
     left.set_ylabel("test rows inside interval [%]", fontsize=10)
     right.set_ylabel(f"median interval width [{result.unit}]", fontsize=10)

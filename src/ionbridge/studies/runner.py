@@ -38,7 +38,7 @@ __all__ = ["run_study"]
 logger = logging.getLogger(__name__)
 
 _PACKAGES = ("ionbridge", "numpy", "scipy", "pandas", "scikit-learn", "torch")
-_STACKED, _SINGLE = 64, 10  # trials a task: networks are trained as stacks, the others one by one
+_STACKED, _SINGLE = 64, 5  # trials a task: networks are trained as stacks, the others one by one
 
 
 @dataclass(frozen=True)

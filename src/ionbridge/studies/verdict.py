@@ -100,9 +100,15 @@ class Verdict:
         """One or two sentences over all sizes; negative transfer is named."""
         return _headline(self)
 
+    @property
+    def summary(self) -> str:
+        """The headline, and the figures of the smallest size that decided something, if any."""
+        decided = [entry for entry in self.sizes if entry.value != "no difference"]
+        return f"{self.headline} {(decided or self.sizes[-1:])[0].sentence}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
-        values = {**asdict(self), "value": self.value, "headline": self.headline}
+        values = {**asdict(self), "value": self.value, "headline": self.headline, "summary": self.summary}
         for entry, size in zip(values["sizes"], self.sizes, strict=True):
             entry["relative_change_percent"] = size.relative_change
         return values
