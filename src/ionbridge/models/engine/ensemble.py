@@ -6,7 +6,7 @@ The scikit-learn face is `models/network.py`; starting from a source model is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,7 +17,8 @@ from ionbridge.models.base import FloatArray
 from ionbridge.models.engine.base import Float32Array
 from ionbridge.models.engine.mlp import StackedMLP
 from ionbridge.models.engine.settings import TrainingSettings
-from ionbridge.models.engine.training import train_stack
+from ionbridge.models.engine.training import predict_stack, train_stack
+from ionbridge.models.folds import assign_folds
 
 __all__ = [
     "CrossFitTask",
@@ -31,7 +32,6 @@ __all__ = [
 ]
 
 Space = Literal["log", "standard", "raw"]
-PREDICTED_ROWS = 1024  # rows whose hidden layers stay in the cache
 
 
 @dataclass(frozen=True)
@@ -139,62 +139,14 @@ class NetworkEnsemble:
         return np.exp(mean) if scaling.space == "log" else mean
 
     def member_outputs(self, X: FloatArray, groups: slice = slice(None)) -> FloatArray:
-        """Outputs of each network in scaled coordinates, shape (n_groups, n_members, n_rows).
-
-        Computed in double precision, so that a row's prediction does not depend on the rows
-        beside it beyond 1e-14.
-        """
-        weights = self.weights[groups]
-        mean, scale = self.scaling.input_mean[groups], self.scaling.input_scale[groups]
-        outputs = np.empty((*weights.shape[:2], len(X)))
-        apply = [_NUMPY_ACTIVATIONS[name] for name in self.activations]
-        module = self.module
-        for g, m in np.ndindex(*weights.shape[:2]):
-            layers = _plain_layers(module, weights[g, m], mean[g], scale[g])
-            for start in range(0, len(X), PREDICTED_ROWS):
-                h = X[start : start + PREDICTED_ROWS]
-                for (weight, bias), activation in zip(layers[:-1], apply, strict=True):
-                    h = h @ weight
-                    h += bias
-                    activation(h)
-                weight, bias = layers[-1]
-                outputs[g, m, start : start + PREDICTED_ROWS] = h @ weight[:, 0] + bias[0]
+        """Outputs of each network in scaled coordinates, shape (n_groups, n_members, n_rows)."""
+        module, scaling = self.module, self.scaling
+        outputs = np.empty((len(self.weights[groups]), self.weights.shape[1], len(X)))
+        for g, (weights, mean, scale) in enumerate(
+            zip(self.weights[groups], scaling.input_mean[groups], scaling.input_scale[groups], strict=True)
+        ):
+            outputs[g] = predict_stack(module, weights, (X - mean) / scale)[..., 0]
         return outputs
-
-
-def _plain_layers(
-    module: StackedMLP, weights: Float32Array, mean: FloatArray, scale: FloatArray
-) -> list[tuple[FloatArray, FloatArray]]:
-    """Weights and biases of one network in double precision, FiLM and input scaling folded in."""
-    blocks = {name: values.astype(float) for name, values in module.split(weights).items()}
-    layers = []
-    for i in range(len(module.hidden)):
-        weight, bias = blocks[f"hidden{i}.weight"], blocks[f"hidden{i}.bias"]
-        if module.film:
-            factor = blocks[f"hidden{i}.scale"]
-            weight, bias = weight * factor, bias * factor + blocks[f"hidden{i}.shift"]
-        layers.append((weight, bias))
-    layers.append((blocks["output.weight"], blocks["output.bias"]))
-    weight, bias = layers[0]
-    weight = weight / scale[:, None]
-    layers[0] = weight, bias - mean @ weight
-    return layers
-
-
-def _relu(h: FloatArray) -> None:
-    np.maximum(h, 0.0, out=h)
-
-
-def _tanh(h: FloatArray) -> None:
-    np.tanh(h, out=h)
-
-
-def _silu(h: FloatArray) -> None:
-    with np.errstate(over="ignore"):
-        h /= 1.0 + np.exp(-h)
-
-
-_NUMPY_ACTIVATIONS: dict[str, Callable[[FloatArray], None]] = {"relu": _relu, "tanh": _tanh, "silu": _silu}
 
 
 @dataclass(frozen=True)
@@ -224,7 +176,7 @@ def draw_folds(n_rows: int, n_folds: int, seed: int) -> NDArray[np.int64]:
     n_folds = min(n_folds, n_rows)
     if n_folds < 2:
         return np.full(n_rows, -1, dtype=np.int64)
-    return np.random.default_rng([3, seed]).permutation(np.arange(n_rows, dtype=np.int64) % n_folds)
+    return assign_folds(n_rows, n_folds, seed)
 
 
 def group_rows(fold: NDArray[np.int64]) -> NDArray[np.bool_]:

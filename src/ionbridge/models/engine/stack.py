@@ -141,10 +141,12 @@ class _Order:
 
     def keep(self, members: NDArray[np.int64]) -> None:
         """Drop the other members."""
-        self._rows, self._counts = self._rows[members], self._counts[members]
+        self._counts = self._counts[members]
+        n_max = int(self._counts.max())
+        self._rows = self._rows[members, :n_max]
         self._generators = [self._generators[m] for m in members]
         if self._drawn is not None:
-            self._drawn = self._drawn[..., torch.as_tensor(members, device=self._device), :]
+            self._drawn = self._drawn[..., torch.as_tensor(members, device=self._device), :n_max]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from ionbridge.models.engine.stack import MemberPlan, train_chunk
 __all__ = ["predict_stack", "train_stack"]
 
 CHUNK_SIZE = {"cpu": 32, "cuda": 512}
-PREDICTED_ROWS = 1024  # rows of one member whose hidden layers stay in the cache
+PREDICTED_ROWS = 512  # rows at once, whose hidden layers stay in the cache
+ROW_MULTIPLE = 64  # full tiles only, so that a row's outputs do not depend on its place among the rows
 
 
 def train_stack(
@@ -117,15 +118,18 @@ def predict_stack(
     blocks = {b.name: rows[:, b.place].reshape(-1, *b.shape) for b in module.blocks}
     inputs = _tensor(X).to(rows.device)
     is_shared = inputs.ndim == 1 + module.n_input_axes
-    outputs = []
-    with torch.no_grad():
+    n_rows, outputs = inputs.shape[0 if is_shared else 1], []
+    inputs = inputs[None] if is_shared else inputs
+    with torch.no_grad(), single_thread():
         bound = module.bind(blocks, {}, frozenset())
-        for start in range(0, inputs.shape[0 if is_shared else 1], PREDICTED_ROWS):
-            part = slice(start, start + PREDICTED_ROWS)
-            batch = (
-                inputs[None, part].expand(len(rows), *inputs[part].shape) if is_shared else inputs[:, part]
-            )
-            outputs.append(bound.forward(batch).clone())
+        for start in range(0, n_rows, PREDICTED_ROWS):
+            batch = inputs[:, start : start + PREDICTED_ROWS]
+            count = batch.shape[1]
+            if count % ROW_MULTIPLE:
+                padding = batch.new_zeros(len(batch), ROW_MULTIPLE - count % ROW_MULTIPLE, *batch.shape[2:])
+                batch = torch.cat([batch, padding], dim=1)
+            batch = batch.expand(len(rows), *batch.shape[1:])
+            outputs.append(bound.forward(batch)[:, :count].clone())
     return torch.cat(outputs, dim=1).cpu().numpy()
 
 
