@@ -213,8 +213,8 @@ def card_of(
         if isinstance(label, str) and label
         else type(model if strategy is None else strategy).__name__,
         settings=_settings(model if strategy is None else strategy),
-        source=getattr(model, "source_domain_", None),
-        target=getattr(model, "target_domain_", None),
+        source=_domain(getattr(model, "source_domain_", None)),
+        target=_domain(getattr(model, "target_domain_", None)),
         data_sha256=dict(getattr(model, "data_sha256_", None) or {}),
         n_rows=_row_counts(model),
         split=""
@@ -258,6 +258,10 @@ def _versions() -> dict[str, str]:
 def _outputs(model: Any) -> tuple[Quantity, ...]:
     output = getattr(model, "output", None)
     return (output,) if output is not None else tuple(getattr(model, "outputs", ()) or ())
+
+
+def _domain(value: Any) -> Domain | None:
+    return Domain.from_dict(dict(value)) if isinstance(value, Mapping) else value
 
 
 def _settings(estimator: Any) -> dict[str, Any]:
