@@ -157,7 +157,10 @@ def _nmc622(folder: Path) -> tuple[Table, Table]:
 
 
 _NMC622_SHARED = ("coating_weight", "roll_gap", "thickness_before_calendering", "density_before_calendering")
-_NMC622_ASSUMPTIONS = ("the machine readings of the roll gap have different zeros in the two campaigns",)
+_NMC622_ASSUMPTIONS = (
+    "the machine readings of the roll gap have different zeros in the two campaigns",
+    "the WMG coat weight is the nominal class, and three of its rows look mislabelled",
+)
 
 
 def _warwick_to_wmg(folder: Path) -> ElectrodeTask:
@@ -218,6 +221,7 @@ def _artistic_porosity(folder: Path) -> ElectrodeTask:
         output="porosity_after_calendering",
         citation=_ARTISTIC,
         assumptions=(
+            "the 14 rows are four coatings at several gaps; a split interpolates between gaps of known coatings",
             "simulated porosity after calendering follows from height and conserved solids, 120 µm before",
             "the heights of the structures were generated from a regression on the same experiments, so the source "
             "has indirectly seen the target: a gain here is an upper bound",
