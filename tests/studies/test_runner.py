@@ -158,10 +158,10 @@ class _StopsAfter(SerialExecutor):
 
 
 def test_an_interrupted_study_resumes(tmp_path) -> None:
-    with pytest.raises(RunInterruptedError, match="stopped after 2 of 4 study of density"):
+    with pytest.raises(RunInterruptedError, match="stopped after 2 of 8 study of density"):
         study(folder=tmp_path, executor=_StopsAfter(4))
     n_lines = len((tmp_path / "tasks.jsonl").read_text().splitlines())
-    resumed = study(folder=tmp_path, executor=_StopsAfter(2 + 2))
+    resumed = study(folder=tmp_path, executor=_StopsAfter(2 + 6))
     assert n_lines == 1 + 2
     pd.testing.assert_frame_equal(without_seconds(resumed.trials), without_seconds(study().trials))
 
