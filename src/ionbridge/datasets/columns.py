@@ -149,10 +149,13 @@ _BRACKETED = re.compile(r"^(?P<name>.*?)\s*[\[({](?P<unit>[^\[\](){}]*)[\])}]\s*
 _SEPARATED = re.compile(r"^(?P<name>.+?)\s*(?:\s/\s*|\s+in\s+|,\s*|\s*\|\s*)(?P<unit>\S.*)$")
 
 
+_PERCENT = re.compile(r"^(?P<name>.*?[^\s_])[\s_]*(?P<unit>(?:wt|vol|mass)?\.?[\s_-]*%)$", re.IGNORECASE)
+
+
 def _split_stated(text: str) -> tuple[str, str] | None:
-    """Split ``Comma Gap [µm]``, ``Comma Gap / µm`` or ``Comma Gap in µm`` into name and unit."""
-    found = _BRACKETED.match(text) or _SEPARATED.match(text)
-    return (found["name"], found["unit"]) if found and found["name"] else None
+    """Split ``Comma Gap [µm]``, ``Comma Gap / µm``, ``Comma Gap in µm`` or ``Porosity %`` into name and unit."""
+    found = _BRACKETED.match(text) or _SEPARATED.match(text) or _PERCENT.match(text)
+    return (found["name"], found["unit"].strip()) if found and found["name"] else None
 
 
 def _find(text: str, definitions: Mapping[str, Quantity]) -> Quantity | None:
@@ -176,17 +179,16 @@ def read_header(
     """
     definitions = definitions or {}
     text = unicodedata.normalize("NFC", text).strip()
-    whole = _find(text, definitions)
-    if whole is not None and not _BRACKETED.match(text):
-        return whole, None
-    stated = _split_stated(text)
+    whole, stated = _find(text, definitions), _split_stated(text)
+    if whole is not None and (stated is None or not _converts(stated[1], whole)):
+        return whole, None  # also where the brackets belong to the name: Porosity (after)
     if stated is not None:
         named = _find(stated[0], definitions)
         if named is not None:
-            return named, stated[1].strip()
+            return named, stated[1]
         inner = read_header(stated[0], definitions) if _BRACKETED.match(text) else None
         if inner is not None:  # comma_gap_um [um]
-            return inner[0], stated[1].strip()
+            return inner[0], stated[1]
     if whole is not None:
         return whole, None
     words = re.split(r"[_\s]+", text)

@@ -12,7 +12,7 @@ column are joined, and one chunk of text. A check without a table keeps only 16 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ionbridge.datasets.cells import is_number, numbers_from_cells, text_from_cells
 from ionbridge.datasets.columns import Column, ColumnSettings, match_columns
-from ionbridge.datasets.problems import Problem, errors_of
+from ionbridge.datasets.problems import Problem, TableError, errors_of
 from ionbridge.datasets.validation import MAX_KEPT, TableChecker
 from ionbridge.exceptions import DataError
 from ionbridge.quantities.units import find_unit
@@ -58,6 +58,7 @@ class RowSource(Protocol):
     decimal : decimal mark of cells that are text.
     notes : what was decided on the way (encoding, delimiter, sheet).
     is_large : whether reading the body takes long; then problems of the header are told first.
+    percent_columns : positions of columns that the sheet shows as percent but stores as fractions.
     """
 
     file: str
@@ -66,6 +67,7 @@ class RowSource(Protocol):
     decimal: str
     notes: list[str]
     is_large: bool
+    percent_columns: frozenset[int]
 
     def chunks(self) -> Iterator[RawChunk]:
         """Yield the rows below the header; may be called once."""
@@ -94,6 +96,7 @@ class FrameSource:
 
     decimal = "."
     is_large = False
+    percent_columns: frozenset[int] = frozenset()
 
     def __init__(self, frame: pd.DataFrame, file: str = "DataFrame") -> None:
         self.file = file
@@ -134,13 +137,16 @@ def ingest(source: RowSource, settings: ColumnSettings, *, keep: bool = True) ->
     first = next(chunks, None)
     units = None
     if first is not None and len(first.rows):
-        units = _unit_row([cells[0] for cells in first.cells])
+        columns, _ = match_columns(source.header, settings, file=source.file)
+        labels = {column.index for column in columns if column.quantity.kind == "label"}
+        units = _unit_row(["" if i in labels else cells[0] for i, cells in enumerate(first.cells)])
         if units is not None:
             source.notes.append(f"row {int(first.rows[0])} read as units")
             first = RawChunk(first.rows[1:], [cells[1:] for cells in first.cells], first.problems)
     columns, problems = match_columns(
         source.header, settings, file=source.file, row=source.header_row, units=units
     )
+    columns = [_as_stored(column, source) for column in columns]
     if errors_of(problems) and source.is_large:
         problems.append(
             Problem(
@@ -168,6 +174,16 @@ def ingest(source: RowSource, settings: ColumnSettings, *, keep: bool = True) ->
     for chunk in chunks:
         body.add(chunk)
     return Ingested(columns, body.joined(), problems + body.problems(), source.notes)
+
+
+def _as_stored(column: Column, source: RowSource) -> Column:
+    """A cell that shows 45 % is stored as 0.45; read it as a fraction where the header says percent."""
+    if column.index not in source.percent_columns or column.unit not in ("%", "wt%", "vol%"):
+        return column
+    if not column.is_unit_stated:
+        return column
+    source.notes.append(f"column {column.header.strip()!r} is formatted as percent: cells read as fractions")
+    return replace(column, unit="1")
 
 
 def _readable(columns: Sequence[Column]) -> list[Column]:
@@ -278,8 +294,6 @@ class _Body:
 
 def require_no_errors(problems: Sequence[Problem]) -> None:
     """Raise `TableError` where one of the problems is an error."""
-    from ionbridge.datasets.problems import TableError
-
     if errors_of(problems):
         raise TableError(problems)
 

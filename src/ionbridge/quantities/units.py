@@ -95,9 +95,9 @@ def _pint_text(text: str) -> str:
 @lru_cache(maxsize=1)
 def _known_spellings() -> dict[str, str]:
     spellings = dict(unit_spellings())
-    for item in catalogue().values():
-        spellings.setdefault(item.unit, item.unit)
-        spellings.setdefault(key_of_unit(unit_ending(item.unit)), item.unit)
+    for unit in (*(item.unit for item in catalogue().values()), *unit_spellings().values()):
+        for spelling in (unit, key_of_unit(unit), key_of_unit(unit_ending(unit))):
+            spellings.setdefault(spelling, unit)
     return spellings
 
 
@@ -107,7 +107,10 @@ def find_unit(text: str) -> str | None:
     Returns the spelling that `convert` understands, or None. Does not load pint.
     """
     spellings, text = _known_spellings(), text.strip()
-    for candidate in (text, key_of_unit(text), key_of_unit(text, keep_case=False)):
+    candidates = [text, key_of_unit(text)]
+    if text in (text.lower(), text.upper()):  # mixed case has a meaning: mPa is not MPa
+        candidates.append(key_of_unit(text, keep_case=False))
+    for candidate in candidates:
         if candidate in spellings:
             return spellings[candidate]
     return None

@@ -124,6 +124,8 @@ class DelimitedSource:
         If the file cannot be opened as text.
     """
 
+    percent_columns: frozenset[int] = frozenset()
+
     def __init__(self, path: Path) -> None:
         self.path, self.file = path, path.name
         self.is_large = path.stat().st_size > _LARGE
@@ -168,16 +170,18 @@ class DelimitedSource:
                 yield chunk
 
     def _rows(self, reader: Any) -> Iterator[tuple[int, list[str]]]:
-        """Rows with their line number; blank lines and comments are left out."""
+        """Rows with their line number; blank lines are left out."""
         line = reader.line_num + self._skipped
         try:
             for row in reader:
                 start, line = line + 1, reader.line_num + self._skipped
                 if len(row) < 2 and not any(cell.strip() for cell in row):
                     continue
-                if row[0].lstrip().startswith("#"):
-                    continue
                 yield start, row
+        except UnicodeError as error:
+            raise DataError(
+                f"{self.file}, after row {line}: the bytes are not {self.encoding}: {error}. Save the file as UTF-8."
+            ) from error
         except csv.Error as error:
             raise DataError(
                 f"{self.file}, row {line + 1}: the text cannot be cut into cells ({error}). "
@@ -192,8 +196,8 @@ class DelimitedSource:
             if len(row) != n_columns:
                 if len(row) > n_columns and not any(cell.strip() for cell in row[n_columns:]):
                     row = row[:n_columns]
-                elif not any(cell.strip() for cell in row):
-                    continue
+                elif row[0].lstrip().startswith("#") or not any(cell.strip() for cell in row):
+                    continue  # a comment; a full row whose first cell is '#1' is data
                 else:
                     problems.append(self._ragged(line, row))
                     continue

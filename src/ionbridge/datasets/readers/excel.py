@@ -71,12 +71,23 @@ class SheetSource:
         self.header = ["" if cell is None else str(cell) for cell in cells]
         while self.header and not self.header[-1].strip():
             self.header.pop()
+        self.percent_columns = self._percent_columns(self.header_row or 1)
+
+    def _percent_columns(self, header_row: int, n_rows: int = 5) -> frozenset[int]:
+        rows = self._sheet.iter_rows(min_row=header_row + 1, max_row=header_row + n_rows)
+        return frozenset(
+            index
+            for row in rows
+            for index, cell in enumerate(row)
+            if isinstance(cell.value, int | float) and "%" in str(cell.number_format)
+        )
 
     def _rows(self) -> Iterator[tuple[int | None, list[Any]]]:
         """Rows with their number; empty rows and comments are left out."""
         for number, cells in enumerate(self._sheet.iter_rows(values_only=True), start=1):
             filled = [cell for cell in cells if cell is not None and str(cell).strip()]
-            if filled and not str(filled[0]).lstrip().startswith("#"):
+            is_comment = len(filled) == 1 and str(filled[0]).lstrip().startswith("#")
+            if filled and not is_comment:
                 yield number, list(cells)
 
     def chunks(self) -> Iterator[RawChunk]:

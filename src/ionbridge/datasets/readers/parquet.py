@@ -35,6 +35,8 @@ class ParquetSource:
         If it is not a Parquet file.
     """
 
+    percent_columns: frozenset[int] = frozenset()
+
     def __init__(self, path: Path) -> None:
         parquet = import_extra("pyarrow.parquet", "files")
         arrow = import_extra("pyarrow", "files")
