@@ -92,7 +92,8 @@ class LazyGroup(click.Group):
 
 
 def _fail(message: str, *, prefix: str = "error: ", code: int = 2) -> None:
-    click.echo(prefix + message.strip(), err=True)
+    message = message.strip()
+    click.echo(message if message.startswith(prefix) else prefix + message, err=True)
     sys.exit(code)
 
 

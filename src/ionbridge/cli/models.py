@@ -5,6 +5,7 @@ What is kept of a model, and how, is the work of `ionbridge.library`.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +147,7 @@ def _delete(console: Console, models: tuple[str, ...], yes: bool) -> None:
     """Delete MODELS from the library, for good."""
     library = _library()
     if not yes:
-        if console.as_json or not click.get_text_stream("stdin").isatty():
+        if console.as_json or not sys.stdin.isatty():
             raise ConfigurationError("deleting needs '--yes' where nobody can be asked.")
         click.confirm(f"Delete {', '.join(models)} from {library.root}?", abort=True, err=True)
     for name in models:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ionbridge.cli.output import Console
-from ionbridge.exceptions import IonBridgeError
+from ionbridge.exceptions import DataError, IonBridgeError
 
 if TYPE_CHECKING:
-    from ionbridge.datasets import Table
+    from ionbridge.datasets import ColumnSettings, Problem, Table
+    from ionbridge.quantities import Quantity
 
-__all__ = ["Interrupted", "command"]
+__all__ = ["Interrupted", "Reading", "command", "load_model", "reading_options"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -83,3 +85,201 @@ def command(
         return made
 
     return decorate
+
+
+class _Map(click.ParamType):
+    """``HEADER=quantity [unit]`` as (header, quantity); the last ``=`` separates, headers may hold others."""
+
+    name = "HEADER=quantity [unit]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        header, equals, meaning = value.rpartition("=")
+        if not equals or not header.strip() or not meaning.strip():
+            self.fail(f"expected '{self.name}', such as 'Gap_set=roll_gap [um]'; got {value!r}.", param, ctx)
+        return header.strip(), meaning.strip()
+
+
+MAP = _Map()
+WORKBOOKS = (".xlsx", ".xlsm")
+
+
+def _headers(path: Path, sheet: str | None) -> list[str]:
+    """Headers of a file as its reader sees them."""
+    import importlib
+
+    from ionbridge import plugins
+    from ionbridge.datasets.reading import reader_of
+
+    if not path.is_file():
+        return []  # reading it says what is wrong
+    module = plugins.load("ionbridge.readers", reader_of(path)).__module__
+    opened = importlib.import_module(module).open_source(path, sheet)
+    return [header.strip() for header in opened.header]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the files named on the command line are to be read.
+
+    Parameters
+    ----------
+    maps, ignore : by role: ``both``, ``source`` or ``target``; headers with their meaning, and
+        headers that are left out. What is said about both needs to be true of one of them.
+    columns : column file, or None; what it says about absent columns does not matter.
+    sheet : sheet of a workbook, or None for the first.
+    names : of the domains, by role.
+    """
+
+    maps: Mapping[str, Mapping[str, str]]
+    ignore: Mapping[str, tuple[str, ...]]
+    columns: Path | None
+    sheet: str | None
+    names: Mapping[str, str]
+
+    def settings(self, path: Path, role: str = "both", *, exact: bool = True) -> ColumnSettings:
+        """Combine options and column file for one of the files.
+
+        Parameters
+        ----------
+        role : ``source`` or ``target`` where two files are read.
+        exact : whether a header that the options name for both must be one of this file.
+        """
+        from ionbridge.datasets import ColumnSettings
+
+        filed = ColumnSettings.from_any(self.columns)
+        present = set(_headers(path, self._sheet(path, role)))
+
+        def kept(headers: Iterable[str], strict: bool) -> set[str]:
+            return {header for header in headers if strict or header in present}
+
+        columns: dict[str, str | None] = {h: filed.columns[h] for h in kept(filed.columns, False)}
+        columns |= {h: self.maps["both"][h] for h in kept(self.maps["both"], exact)}
+        ignore = kept(filed.ignore, False) | kept(self.ignore["both"], exact)
+        if role != "both":
+            columns |= self.maps[role]
+            ignore |= set(self.ignore[role])
+        ignore -= set(columns) - set(filed.columns)
+        return ColumnSettings(columns, tuple(sorted(ignore)), filed.definitions)
+
+    def _sheet(self, path: Path, role: str) -> str | None:
+        """Sheet of this file: of two files, one may be a workbook and the other text."""
+        return self.sheet if role == "both" or path.suffix.lower() in WORKBOOKS else None
+
+    def read(self, path: Path, definitions: Iterable[Quantity] = ()) -> Table:
+        """Read the only file of a command; `definitions` are quantities that a model brings."""
+        return self._read(path, self.settings(path), definitions, "both")
+
+    def validate(self, path: Path, *, exact: bool = True) -> list[Problem]:
+        """List what is wrong with a file; `exact` as in `settings`."""
+        from ionbridge.datasets import validate_file
+
+        settings = self.settings(path, exact=exact)
+        return validate_file(
+            path,
+            columns=settings.columns,
+            ignore=settings.ignore,
+            definitions=settings.definitions,
+            sheet=self.sheet,
+        )
+
+    def read_pair(self, source: Path, target: Path) -> tuple[Table, Table]:
+        """Read the source and the target of a transfer.
+
+        Raises
+        ------
+        DataError
+            If an option speaks about a header that neither file has, and with every problem of
+            the files.
+        """
+        headers = {h for path in (source, target) for h in _headers(path, self._sheet(path, "source"))}
+        for header in (*self.maps["both"], *self.ignore["both"]):
+            if header not in headers:
+                raise DataError(
+                    f"--map or --ignore names the column {header!r}, which neither {source.name} nor {target.name} "
+                    f"has; their columns are: {', '.join(sorted(headers))}."
+                )
+        return (
+            self._read(source, self.settings(source, "source", exact=False), (), "source"),
+            self._read(target, self.settings(target, "target", exact=False), (), "target"),
+        )
+
+    def _read(
+        self, path: Path, settings: ColumnSettings, definitions: Iterable[Quantity], role: str
+    ) -> Table:
+        from ionbridge.datasets import Domain, read_table
+        from ionbridge.quantities import catalogue
+
+        own = {item.name: item for item in definitions if item.name not in catalogue()}
+        name = self.names.get(role)
+        return read_table(
+            path,
+            columns=settings.columns,
+            ignore=settings.ignore,
+            definitions={**own, **settings.definitions},
+            sheet=self._sheet(path, role),
+            domain=Domain(name) if name else None,
+        )
+
+
+def reading_options(*, pair: bool = False) -> Callable[[Function], Function]:
+    """Add the options that say how to read files; the function receives one `Reading`.
+
+    Parameters
+    ----------
+    pair : whether a source and a target are read.
+    """
+    which = " of either file" if pair else ""
+    options = [
+        click.option(
+            "--map", "both_map", type=MAP, multiple=True, help=f"What a column{which} means; repeatable."
+        ),
+        click.option(
+            "--ignore", "both_ignore", multiple=True, metavar="HEADER", help="Leave a column out; repeatable."
+        ),
+        click.option(
+            "--columns", type=click.Path(path_type=Path), help="TOML file that says what columns mean."
+        ),
+        click.option("--sheet", help="Sheet of an Excel workbook; by default, the first."),
+    ]
+    for role in ("source", "target") if pair else ():
+        options += [
+            click.option(
+                f"--{role}-map", type=MAP, multiple=True, help=f"As --map, for the {role} file only."
+            ),
+            click.option(
+                f"--{role}-ignore",
+                multiple=True,
+                metavar="HEADER",
+                help=f"As --ignore, for the {role} file only.",
+            ),
+            click.option(f"--{role}-name", help=f"Name of the {role} domain; by default, that of its file."),
+        ]
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def run(*args: Any, **arguments: Any) -> Any:
+            roles = ("both", "source", "target")
+            reading = Reading(
+                maps={role: dict(arguments.pop(f"{role}_map", ())) for role in roles},
+                ignore={role: arguments.pop(f"{role}_ignore", ()) for role in roles},
+                columns=arguments.pop("columns"),
+                sheet=arguments.pop("sheet"),
+                names={role: arguments.pop(f"{role}_name", None) or "" for role in roles[1:]},
+            )
+            return function(*args, reading=reading, **arguments)
+
+        decorated: Any = run
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def load_model(name: str) -> Any:
+    """Load a model of the library by its name."""
+    from ionbridge.library import ModelLibrary
+
+    return ModelLibrary().load(name)

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ionbridge import plugins
+from ionbridge.exceptions import UnitError
 
 __all__ = [
     "FILE",
@@ -162,11 +163,18 @@ def _split(value: Any) -> tuple[str, ...]:
 
 
 def _in_house_unit(name: str, value: float, unit: str) -> float:
-    if not unit.strip():
-        return value
-    from ionbridge.quantities import convert, quantity
+    from ionbridge.quantities import catalogue, convert, edge_unit, quantity
 
-    return float(convert(value, unit.strip(), quantity(name).unit))
+    unit = unit.strip()
+    if unit:
+        return float(convert(value, unit, quantity(name).unit))
+    item = catalogue().get(name)
+    if item is not None and item.unit != "1" and edge_unit(item) != item.unit:
+        raise UnitError(
+            f"{name} may be meant in {edge_unit(item)} or {item.unit}; say which, for example "
+            f"'{name}={value:g} {edge_unit(item)}'."
+        )
+    return value
 
 
 NAMES, SIZES = _Names(), _Sizes()

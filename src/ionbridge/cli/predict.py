@@ -37,7 +37,7 @@ SHOWN = 20
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write all rows to this CSV file."
 )
-@reading_options
+@reading_options()
 def command(
     console: Console, model: str, file: Path, level: float | None, out: Path | None, reading: Reading
 ) -> None:
