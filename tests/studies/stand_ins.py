@@ -93,11 +93,11 @@ class _Line:
 STRATEGIES = {"source_line": SourceLine(), "line": TargetLine(), "broken": Broken(), "demanding": Demanding()}
 
 
-def make_table(n_rows: int, shift: float = 0.0, seed: int = 0, related: bool = True) -> Table:
+def make_table(n_rows: int, shift: float = 0.0, seed: int = 0) -> Table:
     """Electrodes whose density follows a curved law; `shift` is added in the target."""
     random = np.random.default_rng(seed)
     gap, solid = random.uniform(20, 100, n_rows), random.uniform(30, 60, n_rows)
-    shape = np.sin(gap / 12) + solid / 60 if related else np.cos(gap / 5) * solid / 60
+    shape = np.sin(gap / 12) + solid / 60
     frame = pd.DataFrame(
         {
             "roll_gap": gap,

@@ -14,7 +14,7 @@ DESIGN = StudyDesign(
     output="density",
     inputs=("roll_gap", "solid_content"),
     strategies=("source_line",),
-    baselines=("line", "mean_line"),
+    baselines=("line",),
     target_sizes=(4, 12, "all"),
     n_splits=10,
 )
@@ -25,10 +25,9 @@ class _Far(type(STRATEGIES["line"])):  # a baseline that is always worse
         return lambda X: 0.2 * np.sin(1e3 * X[:, 0])
 
 
-def run(source_related: bool = True, shift: float = 0.4, **fields):
+def run(**fields):
     design = StudyDesign.from_dict(DESIGN.to_dict() | fields)
-    source, target = make_table(200, seed=1, related=source_related), make_table(30, shift=shift, seed=2)
-    return run_study(source, target, design, strategies=STRATEGIES | {"mean_line": _Far()})
+    return run_study(make_table(60, seed=1), make_table(30, shift=0.4, seed=2), design, strategies=STRATEGIES)
 
 
 def test_corrected_interval_is_nadeau_and_bengio() -> None:
@@ -73,14 +72,27 @@ def test_rows_to_match(error: float, expected: float | None) -> None:
 
 
 def test_helpful_transfer_is_called_helpful_with_figures() -> None:
-    verdict = run(shift=0.01).verdict()
-    assert [entry.baseline for entry in verdict.sizes] == ["line"] * 3
-    assert verdict.metric == "mape"
+    class Knowing(type(STRATEGIES["source_line"])):
+        def _offset(self, problem):
+            return lambda X: 0.5 * np.sin(X[:, 0] / 12)
+
+    source, target = make_table(40, seed=1), make_table(30, shift=0.4, seed=2)
+    design = StudyDesign.from_dict(
+        DESIGN.to_dict() | {"strategies": ["knowing"], "baselines": ["line", "far"]}
+    )
+    known = STRATEGIES | {"knowing": Knowing(), "far": _Far()}
+    verdict = run_study(source, target, design, strategies=known).verdict()
     few = verdict.sizes[0]
-    assert set(few.against) == {"line", "mean_line"}
-    assert few.sentence.startswith("With 4 target rows, transfer ")
-    assert f"{few.error:.1f} %" in few.sentence
-    assert f"{few.baseline_error:.1f} %" in few.sentence
+    assert {entry.value for entry in verdict.sizes} == {"helps"}
+    assert few.lower < few.change < few.upper < 0
+    assert set(few.against) == {"line", "far"}
+    assert few.equivalent_rows is None  # a line never fits the curve that the strategy knows
+    assert few.sentence == (
+        f"With 4 target rows, transfer lowers the MAPE of density from {few.baseline_error:.1f} % ({few.baseline}, the "
+        f"best model without the source) to {few.error:.1f} % (by {-few.change:.0f} %, 95 % interval {-few.upper:.0f} "
+        f"to {-few.lower:.0f} %). Without the source, all 21 rows do not reach this."
+    )
+    assert verdict.summary == f"Transfer to density helps with 4, 12 and 21 target rows. {few.sentence}"
 
 
 def test_negative_transfer_is_named() -> None:
@@ -106,7 +118,7 @@ def test_equal_methods_make_no_difference() -> None:
     design = StudyDesign.from_dict(DESIGN.to_dict() | {"strategies": ["copy"], "baselines": ["line"]})
     verdict = run_study(source, target, design, strategies=STRATEGIES | {"copy": Copy()}).verdict()
     assert verdict.value == "no difference"
-    assert verdict.sizes[0].relative_change == 0
+    assert verdict.sizes[0].change == 0
     assert "makes no proven difference" in verdict.headline
 
 

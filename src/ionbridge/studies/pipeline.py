@@ -74,11 +74,7 @@ class TransferOutcome:
         found = {}
         for name, model in self.models.items():
             verdict = verdicts[name]
-            found[name] = (
-                _cross_validated(model)
-                if verdict is None
-                else f"{verdict.headline} {verdict.sizes[-1].sentence}"
-            )
+            found[name] = _cross_validated(model) if verdict is None else verdict.summary
         return found
 
     def to_dict(self) -> dict[str, Any]:

@@ -227,7 +227,7 @@ def _section(contents: _Contents, output: str, addresses: Mapping[str, str]) -> 
         "css": _colour(verdict),
         "headline": verdict.headline if verdict else contents.sentences.get(output, "No verdict: see what could not be run."),
         "findings": [
-            {"value": entry.value, "css": css.get(entry.value, "even"), "sentence": entry.sentence}
+            {"value": entry.value, "css": css.get(entry.value, "even"), "sentence": entry.sentence.replace(" %", "\u00a0%")}
             for entry in (verdict.sizes if verdict else ())
         ],
         "model": _model_line(contents.models.get(output)),

@@ -49,7 +49,7 @@ def error_table(study: StudyResult) -> dict[str, Any]:
             {
                 "name": plain_name(str(name)),
                 "first": name == study.design.strategies[0],
-                "role": "source and target" if name in study.design.strategies else "target alone",
+                "role": _learns_from(str(name), study),
                 "cells": cells,
                 "coverage": f"{100 * covered:.0f} %",
                 "seconds": f"{own['seconds'].mean():.3f}",
@@ -61,6 +61,12 @@ def error_table(study: StudyResult) -> dict[str, Any]:
     )
     headings = [f"{full.loc[full['size'] == size, 'n_train'].mean():.0f}" for size in sizes]
     return {"table": rows, "sizes": headings, "table_caption": caption}
+
+
+def _learns_from(name: str, study: StudyResult) -> str:
+    if name == "source_only":
+        return "source alone"
+    return "source and target" if name in study.design.strategies else "target alone"
 
 
 def exclusion_lines(study: StudyResult) -> list[str]:

@@ -46,12 +46,15 @@ class SizeVerdict:
     baseline : target-only baseline with the smallest mean error at this size. It is picked with
         hindsight, which favours the baseline.
     error, baseline_error : mean error of transfer and of the baseline, in the unit of the metric.
-    lower, upper : 95 % interval of ``error - baseline_error``.
-    value : whether the interval lies below zero, holds it, or lies above.
+    change : change of the error through transfer in the typical split [%], the geometric mean of
+        the ratios; negative is better.
+    lower, upper : 95 % interval of `change` [%].
+    value : "helps" if the interval lies below zero and the mean error is lower too, "hurts" if it
+        lies above zero and the mean error is higher too.
     equivalent_rows : target rows with which the best baseline does as well as transfer does with
         `n_train`; None where no studied size reaches it, or where the study cannot tell.
-    against : mean error, and interval of the difference to it, of every other comparator:
-        all baselines, and ``source_only`` (never having adapted) where it was run.
+    against : ``error`` of every comparator (all baselines, and ``source_only``, never having
+        adapted, where it was run) with ``change``, ``lower`` and ``upper`` against it.
     sentence : the finding in words.
     """
 
@@ -60,17 +63,13 @@ class SizeVerdict:
     baseline: str
     error: float
     baseline_error: float
+    change: float
     lower: float
     upper: float
     value: Value
     equivalent_rows: float | None
     against: dict[str, dict[str, float]]
     sentence: str
-
-    @property
-    def relative_change(self) -> float:
-        """Change of the error through transfer [%]; negative is better."""
-        return 100 * (self.error - self.baseline_error) / self.baseline_error
 
 
 @dataclass(frozen=True)
@@ -108,10 +107,7 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
-        values = {**asdict(self), "value": self.value, "headline": self.headline, "summary": self.summary}
-        for entry, size in zip(values["sizes"], self.sizes, strict=True):
-            entry["relative_change_percent"] = size.relative_change
-        return values
+        return {**asdict(self), "value": self.value, "headline": self.headline, "summary": self.summary}
 
 
 def corrected_interval(
@@ -214,14 +210,20 @@ def judge(result: StudyResult, strategy: str | None = None, metric: str | None =
         error = float(mean[size, strategy])
         matched = rows_to_match(error, *curve) if len(sizes) > 1 else None
         figures = against[baseline]
-        value: Value = (
-            "helps" if figures["upper"] < 0 else "hurts" if figures["lower"] > 0 else "no difference"
-        )
         entry = SizeVerdict(
-            size=size, n_train=float(n_train[size]), baseline=baseline, error=error,
-            baseline_error=figures["error"], lower=figures["lower"], upper=figures["upper"],
-            value=value, equivalent_rows=matched, against=against, sentence="",
-        )  # fmt: skip
+            size=size,
+            n_train=float(n_train[size]),
+            baseline=baseline,
+            error=error,
+            baseline_error=figures["error"],
+            change=figures["change"],
+            lower=figures["lower"],
+            upper=figures["upper"],
+            value=_value(error, figures),
+            equivalent_rows=matched,
+            against=against,
+            sentence="",
+        )
         sentence = _sentence(
             entry, result.design.output, metric, unit, curve[0][-1] if len(sizes) > 1 else None
         )
@@ -267,20 +269,35 @@ def _common_sizes(errors: pd.DataFrame, strategy: str, result: StudyResult) -> l
 
 
 def _compare(errors: pd.DataFrame, strategy: str, other: str, n_target_rows: int) -> dict[str, float]:
-    """Compare two methods at one size: mean error of `other`, interval of ours minus theirs."""
+    """Compare two methods at one size by the paired logarithms of their errors.
+
+    A few splits with a hopeless model would rule the plain differences; the ratio in each split is
+    what a reader takes "by 30 %" to mean.
+    """
     wide = errors.pivot(index="split", columns="strategy", values="error")
-    difference = (wide[strategy] - wide[other]).to_numpy()
+    floor = max(1e-9 * float(wide[other].max()), 1e-300)
+    logarithm = np.log(np.maximum(wide[[strategy, other]].to_numpy(dtype=float), floor))
+    difference = logarithm[:, 0] - logarithm[:, 1]
     # Training rows are drawn from everything that is not held out. A smaller training set makes
     # splits overlap less, never more, so the ratio of the complete split bounds their correlation.
     n_test = float(errors["n_test"].mean())
-    lower, upper = corrected_interval(difference, n_test / (n_target_rows - n_test))
-    return {"error": float(wide[other].mean()), "lower": lower, "upper": upper}
+    bounds = corrected_interval(difference, n_test / (n_target_rows - n_test))
+    change, lower, upper = (100 * float(np.expm1(x)) for x in (difference.mean(), *bounds))
+    return {"error": float(wide[other].mean()), "change": change, "lower": lower, "upper": upper}
+
+
+def _value(error: float, figures: dict[str, float]) -> Value:
+    if figures["upper"] < 0 and error < figures["error"]:
+        return "helps"
+    if figures["lower"] > 0 and error > figures["error"]:
+        return "hurts"
+    return "no difference"
 
 
 def plain_name(name: str) -> str:
     """Name of a strategy or a quantity as words."""
-    words = ["GP" if word == "gp" else word for word in name.split("_")]
-    return " ".join(words)
+    words = {"gp": "GP", "gaussian": "Gaussian", "film": "FiLM"}
+    return " ".join(words.get(word, word) for word in name.split("_"))
 
 
 def _number(value: float, unit: str) -> str:
@@ -292,21 +309,24 @@ def _sentence(entry: SizeVerdict, output: str, metric: str, unit: str, n_largest
     """Say one finding in English."""
     what = f"the {metric.upper()} of {plain_name(output)}"
     with_, without = _number(entry.error, unit), _number(entry.baseline_error, unit)
-    relative = [100 * bound / entry.baseline_error for bound in (entry.lower, entry.upper)]
     rows = f"With {entry.n_train:.0f} target rows, transfer"
     model = f"{plain_name(entry.baseline)}, the best model without the source"
     if entry.value == "helps":
-        gain = f"by {-entry.relative_change:.0f} %, 95 % interval {-relative[1]:.0f} to {-relative[0]:.0f} %"
+        gain = f"by {-entry.change:.0f} %, 95 % interval {-entry.upper:.0f} to {-entry.lower:.0f} %"
         text = f"{rows} lowers {what} from {without} ({model}) to {with_} ({gain})."
         return text + _rows_saved(entry, n_largest)
     if entry.value == "hurts":
-        loss = f"by {entry.relative_change:.0f} %, 95 % interval {relative[0]:.0f} to {relative[1]:.0f} %"
+        loss = f"by {entry.change:.0f} %, 95 % interval {entry.lower:.0f} to {entry.upper:.0f} %"
         text = f"{rows} hurts: it raises {what} from {without} ({model}) to {with_} ({loss})."
         return f"{text} Use {plain_name(entry.baseline)} on the target alone."
     change = (
-        f"change {entry.relative_change:+.0f} %, 95 % interval {relative[0]:+.0f} to {relative[1]:+.0f} %"
+        f"change {_signed(entry.change)} %, 95 % interval {_signed(entry.lower)} to {_signed(entry.upper)} %"
     )
     return f"{rows} makes no proven difference: {what} is {with_} with it and {without} without ({model}; {change})."
+
+
+def _signed(value: float) -> str:
+    return f"{round(value):+d}".replace("-", "−") if round(value) else "0"
 
 
 def _rows_saved(entry: SizeVerdict, n_largest: float | None) -> str:
