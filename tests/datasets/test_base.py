@@ -38,7 +38,9 @@ def test_provenance_round_trips_through_json(provenance: Provenance):
 limits = st.one_of(st.none(), st.floats(-1e6, 0))
 
 
-@given(st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True), limits, st.booleans(), st.lists(texts, max_size=3))
+@given(
+    st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True), limits, st.booleans(), st.lists(texts, max_size=3)
+)
 def test_quantity_round_trips_through_json(name: str, low: float | None, positive: bool, aliases: list[str]):
     item = Quantity(name, "um", "Text.", low=low, high=1.0, positive=positive, aliases=tuple(aliases))
     loaded = json.loads(json.dumps(asdict(item)))

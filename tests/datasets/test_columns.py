@@ -53,7 +53,9 @@ def test_unknown_headers(header: str):
 
 
 def test_explicit_map():
-    settings = ColumnSettings({"S": "roll_gap [mm]", "thing": None, "other": "ignore", "W_um": "comma_gap"}, ("x",))
+    settings = ColumnSettings(
+        {"S": "roll_gap [mm]", "thing": None, "other": "ignore", "W_um": "comma_gap"}, ("x",)
+    )
     columns, problems = match_columns(["S", "thing", "other", "W_um", "x", "density"], settings, file="a.csv")
     assert not problems
     assert [(c.header, c.quantity.name, c.unit, c.is_unit_stated) for c in columns] == [
@@ -72,7 +74,9 @@ def test_explicit_map():
             r"unknown header.*nearest: .*roll_gap.*--map 'rollgap_x=roll_gap.*\[um\]' or --ignore 'rollgap_x'",
             id="unknown",
         ),
-        pytest.param(["a"], ColumnSettings({"a": "rol_gap [um]"}), "unknown quantity 'rol_gap", id="unknown in map"),
+        pytest.param(
+            ["a"], ColumnSettings({"a": "rol_gap [um]"}), "unknown quantity 'rol_gap", id="unknown in map"
+        ),
         pytest.param(["roll_gap [K]"], ColumnSettings(), "unit 'K'.*converts to um", id="wrong unit"),
         pytest.param(["roll_gap [blah]"], ColumnSettings(), "unit 'blah'.*unknown unit", id="unknown unit"),
         pytest.param(
@@ -83,7 +87,12 @@ def test_explicit_map():
         ),
         pytest.param(["roll_gap", "roll_gap"], ColumnSettings(), "the header 2 times", id="repeated"),
         pytest.param(["roll_gap", ""], ColumnSettings(), "column '#2'.*without a header", id="no header"),
-        pytest.param(["roll_gap"], ColumnSettings({"rol_gap": "roll_gap"}), "no such column.*nearest: roll_gap", id="map"),
+        pytest.param(
+            ["roll_gap"],
+            ColumnSettings({"rol_gap": "roll_gap"}),
+            "no such column.*nearest: roll_gap",
+            id="map",
+        ),
         pytest.param(["roll_gap"], ColumnSettings(ignore=("zzz",)), "no such column", id="ignore"),
     ],
 )
@@ -138,8 +147,12 @@ def test_column_file_defines_quantities(tmp_path: Path):
         pytest.param("[columns]\na = 1\n", ConfigurationError, "must map headers to text", id="not text"),
         pytest.param("ignore = 'a'\n", ConfigurationError, "'ignore' .* must be a list", id="ignore"),
         pytest.param("quantity = 3\n", ConfigurationError, "must be tables", id="quantity"),
-        pytest.param("[quantity.a]\nunits='um'\n", ConfigurationError, r"unknown key\(s\) \['units'\]", id="definition"),
-        pytest.param("[quantity.roll_gap]\nunit='mm'\n", ConfigurationError, "already in the catalogue", id="known"),
+        pytest.param(
+            "[quantity.a]\nunits='um'\n", ConfigurationError, r"unknown key\(s\) \['units'\]", id="definition"
+        ),
+        pytest.param(
+            "[quantity.roll_gap]\nunit='mm'\n", ConfigurationError, "already in the catalogue", id="known"
+        ),
         pytest.param("a = \n", DataError, "cannot be read as TOML", id="not TOML"),
     ],
 )
@@ -161,7 +174,9 @@ def test_missing_column_file(tmp_path: Path):
         pytest.param({"columns": 3}, "'columns' must be a mapping", id="columns"),
         pytest.param({"columns": None, "ignore": "abc"}, "'ignore' must be a list", id="ignore"),
         pytest.param(
-            {"columns": None, "definitions": {"a": Quantity("b", "um", "")}}, "must have its own name", id="name"
+            {"columns": None, "definitions": {"a": Quantity("b", "um", "")}},
+            "must have its own name",
+            id="name",
         ),
     ],
 )

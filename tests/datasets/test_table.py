@@ -50,14 +50,23 @@ def test_values_are_a_new_array(table: Table):
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
-        pytest.param(lambda t: t.column("coma_gap"), UnknownNameError, "nearest known: comma_gap", id="unknown"),
+        pytest.param(
+            lambda t: t.column("coma_gap"), UnknownNameError, "nearest known: comma_gap", id="unknown"
+        ),
         pytest.param(lambda t: t.values(["sample_id"]), ConfigurationError, "text labels", id="label"),
-        pytest.param(lambda t: t.complete(["porosity"]), DataError, r"1 of 3 rows: porosity: row 2", id="missing"),
-        pytest.param(lambda t: t.complete([], on_missing="keep"), ConfigurationError, "'on_missing'", id="on_missing"),
+        pytest.param(
+            lambda t: t.complete(["porosity"]), DataError, r"1 of 3 rows: porosity: row 2", id="missing"
+        ),
+        pytest.param(
+            lambda t: t.complete([], on_missing="keep"), ConfigurationError, "'on_missing'", id="on_missing"
+        ),
         pytest.param(lambda t: t.take([3]), ShapeError, "between 0 and 2", id="row"),
         pytest.param(lambda t: t.take([True]), ShapeError, r"mask .* \(3,\)", id="mask"),
         pytest.param(
-            lambda t: t.take([1]).complete(["porosity"], on_missing="drop"), DataError, "has no row", id="none left"
+            lambda t: t.take([1]).complete(["porosity"], on_missing="drop"),
+            DataError,
+            "has no row",
+            id="none left",
         ),
         pytest.param(
             lambda t: Table(pd.DataFrame({"x": [1.0]}), t.domain, t.provenance, {}),
@@ -151,7 +160,18 @@ numbers = st.one_of(st.just(float("nan")), st.floats(1e-300, 1e300), st.floats(-
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(numbers, numbers, st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=5)), min_size=1, max_size=6), st.randoms())
+@given(
+    st.lists(
+        st.tuples(
+            numbers,
+            numbers,
+            st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=5),
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+    st.randoms(),
+)
 def test_csv_reads_back_equal(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple], random):
     own = {name: Quantity(name, unit, "Mine.") for name, unit in (("first", "g/cm^3"), ("second", "1"))}
     frame = pd.DataFrame(rows, columns=["first", "second", "sample_id"])
@@ -176,4 +196,4 @@ def test_the_frame_is_plain(table: Table):
     buffer = io.StringIO()
     table.frame.to_json(buffer)
     assert buffer.getvalue().startswith('{"sample_id"')
-    assert (table.frame[list(table.number_names)].dtypes == float).all()
+    assert (table.frame[list(table.number_names)].dtypes == np.float64).all()

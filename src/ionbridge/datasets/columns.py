@@ -184,7 +184,7 @@ def read_header(
         return whole, None  # also where the brackets belong to the name: Porosity (after)
     if stated is not None:
         named = _find(stated[0], definitions)
-        if named is not None:
+        if named is not None and (named.kind != "label" or _BRACKETED.match(text)):
             return named, stated[1]
         inner = read_header(stated[0], definitions) if _BRACKETED.match(text) else None
         if inner is not None:  # comma_gap_um [um]

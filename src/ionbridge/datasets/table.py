@@ -274,7 +274,8 @@ class Table:
     def to_csv(self, path: str | Path) -> None:
         """Write a CSV file in UTF-8 that `read_table` reads back equal.
 
-        Headers carry the house units, such as ``roll_gap_um``; numbers keep every digit.
+        Headers carry the house units, such as ``roll_gap_um``; numbers keep every digit. Rows without
+        any value do not come back.
         """
         frame = self.frame.rename(columns={name: header_of(self.definitions[name]) for name in self.names})
         frame.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")

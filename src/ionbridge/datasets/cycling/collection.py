@@ -51,7 +51,9 @@ class CyclingSet:
         object.__setattr__(self, "notes", tuple(self.notes))
         twice = [cell for cell, count in Counter(self.ids).items() if count > 1]
         if twice:
-            raise DataError(f"cell id(s) {twice[:5]} stand twice in set {self.name!r}; give each cell its own.")
+            raise DataError(
+                f"cell id(s) {twice[:5]} stand twice in set {self.name!r}; give each cell its own."
+            )
         known = set(self.ids)
         for name, cells in self.splits.items():
             unknown = [cell for cell in cells if cell not in known]

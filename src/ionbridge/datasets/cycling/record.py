@@ -73,7 +73,9 @@ class CurveSet:
             )
         steps = np.diff(self.grid)
         if not ((steps > 0).all() or (steps < 0).all()):
-            raise DataError("'grid' of CurveSet must rise or fall strictly; sort it and drop repeated points.")
+            raise DataError(
+                "'grid' of CurveSet must rise or fall strictly; sort it and drop repeated points."
+            )
         if not (np.diff(self.cycles) > 0).all():
             raise DataError(
                 "'cycles' of CurveSet must rise strictly; sort the cycles and keep one curve of each."
@@ -179,7 +181,11 @@ class CyclingRecord:
             ("temperature", not self.temperature <= 0, "kelvin above zero, or NaN where unknown"),
             ("end_of_life_threshold", 0 < self.end_of_life_threshold < 1, "a share between 0 and 1"),
             ("end_of_life_cycle", life is None or life > 0, "a cycle number above zero, or None"),
-            ("last_cycle", self.last_cycle >= numbers[-1], f"at least the last stored cycle, {numbers[-1]:g}"),
+            (
+                "last_cycle",
+                self.last_cycle >= numbers[-1],
+                f"at least the last stored cycle, {numbers[-1]:g}",
+            ),
         ):
             if not is_good:
                 raise DataError(

@@ -84,7 +84,7 @@ def repair_curves(curves: CurveSet, bad: NDArray[np.bool_], name: str) -> tuple[
     weight = np.where(span > 0, (curves.cycles[bad] - curves.cycles[left]) / np.where(span > 0, span, 1), 0.0)
     values[bad] = values[left] * (1 - weight[:, None]) + values[right] * weight[:, None]
     return replace(curves, values=values), (
-        f"{name}: curve not physical, interpolated from neighbouring cycles: cycles {which}",
+        f"{name}: curve not physical, filled from neighbouring cycles: cycles {which}",
     )
 
 
@@ -115,5 +115,5 @@ def fill_capacity(
         flag = f"{column}: {int(bad.sum())} of {len(bad)} values not physical, set to missing: cycles {which}"
     else:
         values[bad] = np.interp(numbers[bad], numbers[~bad], values[~bad])
-        flag = f"{column}: not physical, interpolated from neighbouring cycles: cycles {which}"
+        flag = f"{column}: not physical, filled from neighbouring cycles: cycles {which}"
     return cycles.assign(**{column: values}), (flag,)

@@ -92,6 +92,8 @@ def detect_dialect(lines: list[str]) -> tuple[str, str]:
     Delimiter (the unit separator, which no file contains, for a single column) and decimal mark.
     """
     best, best_score = (",", "."), -1.0
+    if not lines:
+        return best
     for delimiter, decimal in itertools.product((",", ";", "\t", "|", "\x1f"), ".,"):
         rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
         n_columns = len(rows[0]) if rows else 0
@@ -101,11 +103,9 @@ def detect_dialect(lines: list[str]) -> tuple[str, str]:
         cells = [cell for row in body for cell in row if cell.strip()]
         same = sum(len(row) == n_columns for row in body) / max(len(body), 1)
         numbers = sum(is_number(cell, decimal) for cell in cells) / max(len(cells), 1)
-        score = (
-            (same if body else 1.0) * (0.5 + 0.5 * numbers)
-            + 1e-4 * min(n_columns, 50)
-            - 1e-6 * (decimal == ",")
-        )
+        whole = 0.2 if delimiter == "\x1f" else 1.0  # a single column only where nothing cuts the lines
+        score = whole * (same if body else 1.0) * (0.5 + 0.5 * numbers)
+        score += 1e-4 * min(n_columns, 50) - 1e-6 * (decimal == ",")
         if score > best_score:
             best, best_score = (delimiter, decimal), score
     return best
@@ -175,9 +175,8 @@ class DelimitedSource:
         try:
             for row in reader:
                 start, line = line + 1, reader.line_num + self._skipped
-                if len(row) < 2 and not any(cell.strip() for cell in row):
-                    continue
-                yield start, row
+                if row:
+                    yield start, row
         except UnicodeError as error:
             raise DataError(
                 f"{self.file}, after row {line}: the bytes are not {self.encoding}: {error}. Save the file as UTF-8."
@@ -193,15 +192,14 @@ class DelimitedSource:
             return None
         n_columns, problems, kept = len(self.header), [], []
         for line, row in rows:
-            if len(row) != n_columns:
-                if len(row) > n_columns and not any(cell.strip() for cell in row[n_columns:]):
-                    row = row[:n_columns]
-                elif row[0].lstrip().startswith("#") or not any(cell.strip() for cell in row):
-                    continue  # a comment; a full row whose first cell is '#1' is data
-                else:
-                    problems.append(self._ragged(line, row))
-                    continue
-            kept.append((line, row))
+            is_comment = row[0].lstrip().startswith("#")  # unless full: a sample may be called '#1'
+            surplus = row[n_columns:]
+            if not any(cell.strip() for cell in row) or (is_comment and n_columns == 1):
+                continue
+            if len(row) >= n_columns and not any(cell.strip() for cell in surplus):
+                kept.append((line, row[:n_columns]))
+            elif not is_comment:
+                problems.append(self._ragged(line, row))
         numbers = np.array([line for line, _ in kept], dtype=np.int64)
         cells = list(zip(*(row for _, row in kept), strict=True)) if kept else [()] * n_columns
         return RawChunk(numbers, cells, problems)
