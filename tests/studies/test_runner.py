@@ -10,7 +10,7 @@ import pytest
 
 from ionbridge.datasets import Table
 from ionbridge.exceptions import ConfigurationError, DataError, InsufficientDataError, UnknownNameError
-from ionbridge.execution import RunInterruptedError, SerialExecutor
+from ionbridge.execution import RunInterruptedError, SerialExecutor, open_executor
 from ionbridge.studies import StudyDesign, StudyResult, run_study
 from tests.studies.stand_ins import STRATEGIES, make_table
 
@@ -57,6 +57,24 @@ def test_a_study_repeats_exactly() -> None:
     pd.testing.assert_frame_equal(without_seconds(study().trials), without_seconds(study().trials))
     other = study(changed(random_state=1))
     assert not np.allclose(other.trials["mape"], study().trials["mape"])
+
+
+def test_worker_processes_give_the_same_study() -> None:
+    with open_executor(n_workers=1) as executor:
+        result = study(executor=executor)
+    pd.testing.assert_frame_equal(without_seconds(result.trials), without_seconds(study().trials))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # dask/distributed#7674: sockets of a closed cluster
+def test_a_dask_cluster_gives_the_same_study() -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    settings = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(protocol="tcp", **settings) as cluster,
+        open_executor(cluster.scheduler_address) as executor,
+    ):
+        result = study(executor=executor)
+    pd.testing.assert_frame_equal(without_seconds(result.trials), without_seconds(study().trials))
 
 
 def test_test_rows_never_influence_training() -> None:
