@@ -60,8 +60,8 @@ class NetworkTransfer(AbstractStrategy):
         source networks; see `NetworkRegressor`. Inputs are scaled as the source's were.
     source_epochs, source_learning_rate, source_schedule, source_batch_size : of the source networks.
     epochs, learning_rate, schedule, batch_size : of the adaptation.
-    anchor_strength : pull of the trained parameters to where they start, added to the mean loss
-        as ``strength / 2 * sum(distance**2)``.
+    anchor_strength : pull of the trained parameters to where they start, added to the summed loss
+        of the training rows as ``strength / 2 * sum(distance**2)``.
     calibrate : start from the source's prediction, shifted and stretched to fit the target rows
         (ridge; the stretch has a prior around 1), instead of z-scoring the target's outputs.
     n_folds : folds of the target rows for `out_of_fold_`.
@@ -98,11 +98,11 @@ class NetworkTransfer(AbstractStrategy):
         source_learning_rate: float = 3e-3,
         source_schedule: Literal["constant", "cosine"] = "cosine",
         source_batch_size: int | None = 32,
-        epochs: int = 150,
-        learning_rate: float = 3e-3,
+        epochs: int = 200,
+        learning_rate: float = 1e-2,
         schedule: Literal["constant", "cosine"] = "cosine",
         batch_size: int | None = 32,
-        anchor_strength: float = 0.01,
+        anchor_strength: float = 0.1,
         calibrate: bool = True,
         n_folds: int = 10,
         random_state: int = 0,
@@ -297,14 +297,14 @@ def frozen_adapter(random_state: int = 0, **settings: Any) -> NetworkTransfer:
 
 def head_retraining(random_state: int = 0, **settings: Any) -> NetworkTransfer:
     """Frozen source networks whose output layer is trained on."""
-    return NetworkTransfer("head", random_state=random_state, **settings)
+    return NetworkTransfer("head", random_state=random_state, **({"learning_rate": 0.03} | settings))
 
 
 def fine_tuning(random_state: int = 0, **settings: Any) -> NetworkTransfer:
     """All parameters of the source networks trained on, held near their source values (L2-SP)."""
-    return NetworkTransfer("fine_tuning", random_state=random_state, **settings)
+    return NetworkTransfer("fine_tuning", random_state=random_state, **({"learning_rate": 3e-3} | settings))
 
 
 def film_adapter(random_state: int = 0, **settings: Any) -> NetworkTransfer:
     """Frozen source networks; scale and shift of every hidden unit, and the output, are trained."""
-    return NetworkTransfer("film", random_state=random_state, **settings)
+    return NetworkTransfer("film", random_state=random_state, **({"learning_rate": 0.03} | settings))

@@ -201,7 +201,9 @@ def cross_fit(
     ----------
     validation_fraction : part of each member's rows that is kept from training.
     trainable : shape (n_parameters,)
-    anchor_strength : scalar or shape (n_parameters,); pull towards the initial parameters.
+    anchor_strength : scalar or shape (n_parameters,)
+        Pull towards the initial parameters, shared by the rows: each member gets this strength
+        divided by its number of training rows, as a prior would.
     """
     groups = [group_rows(task.fold) for task in tasks]
     n_rows = max(len(task.y) for task in tasks)
@@ -225,7 +227,7 @@ def cross_fit(
     initial = None
     if tasks[0].initial is not None:
         initial = np.concatenate([_flat(task.initial, module) for task in tasks])
-    strength = np.asarray(anchor_strength, dtype=np.float32)
+    strength = np.broadcast_to(np.asarray(anchor_strength, dtype=np.float32), (module.n_parameters,))
     trained = train_stack(
         module,
         X,
@@ -237,7 +239,7 @@ def cross_fit(
         validation_mask=validation,
         initial=initial,
         trainable=trainable,
-        anchor_strength=np.broadcast_to(strength, (n_stack, module.n_parameters)) if strength.any() else 0.0,
+        anchor_strength=strength / train.sum(axis=1, keepdims=True) if strength.any() else 0.0,
     )
     return [
         NetworkEnsemble(
