@@ -17,7 +17,9 @@ from ionbridge.quantities.units import conversion
 def test_catalogue_covers_the_first_fields():
     known = catalogue()
     assert len(known) >= 100
-    assert {"comma_gap", "fibre_diameter", "cycle_life", "ionic_conductivity", "open_circuit_voltage"} <= set(known)
+    assert {"comma_gap", "fibre_diameter", "cycle_life", "ionic_conductivity", "open_circuit_voltage"} <= set(
+        known
+    )
 
 
 @pytest.mark.parametrize("item", catalogue().values(), ids=lambda item: item.name)

@@ -138,5 +138,3 @@ def test_the_quantity_decides_what_a_bare_c_is():
 
 def test_key_of_unit_keeps_the_inverse():
     assert key_of_unit("1/cycle") == key_of_unit("per cycle") == "per_cycle"
-
-

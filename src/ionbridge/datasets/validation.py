@@ -133,14 +133,20 @@ class TableChecker:
         self.n_rows += len(rows)
         for name, state in self._states.items():
             self._update_column(state, rows, raw[name], values[name], (bad or {}).get(name, ()))
-        hashed = np.zeros(len(rows), dtype=np.uint64)
+        is_whole = np.ones(len(rows), dtype=bool)
+        for positions in (bad or {}).values():
+            is_whole[list(positions)] = False  # a cell that was refused is not known to be a copy
+        self._hashes.append(self._hash(values, len(rows))[is_whole])
+        self._rows.append(np.asarray(rows, dtype=np.int64)[is_whole])
+
+    def _hash(self, values: Mapping[str, Any], n_rows: int) -> NDArray[np.uint64]:
+        hashed = np.zeros(n_rows, dtype=np.uint64)
         for column in self.columns:
-            content = values[column.quantity.name]
-            array = np.asarray(content, dtype=object if column.quantity.kind == "label" else float)
+            is_label = column.quantity.kind == "label"
+            array = np.asarray(values[column.quantity.name], dtype=object if is_label else float)
             with np.errstate(over="ignore"):
                 hashed = hashed * np.uint64(1_000_003) + pd.util.hash_array(array, categorize=False)
-        self._hashes.append(hashed)
-        self._rows.append(np.asarray(rows, dtype=np.int64))
+        return hashed
 
     def _update_column(
         self,
@@ -198,7 +204,7 @@ class TableChecker:
             ]
         problems: list[Problem] = []
         for state in self._states.values():
-            problems += state.errors
+            problems += sorted(state.errors, key=lambda problem: problem.row or 0)
             if state.n_errors > MAX_KEPT:
                 problems.append(
                     self._about(
@@ -236,9 +242,9 @@ class TableChecker:
         ]
 
     def _outside(self, state: _ColumnState) -> list[Problem]:
-        if not state.n_outside:
-            return []
         item = state.column.quantity
+        if not state.n_outside:
+            return self._fractions_as_percent(state)
         plausible = f"{_range_text(item)} for {item.name}"
         if 2 * state.n_outside > state.n_values:
             hint = _suggest_unit(state)
@@ -255,6 +261,16 @@ class TableChecker:
             n_more = state.n_outside - len(state.outside)
             found.append(self._about(state, "warning", f"{n_more} more such values", plausible, remedy))
         return found
+
+    def _fractions_as_percent(self, state: _ColumnState) -> list[Problem]:
+        """Suspect 0.45 under a header in percent, which is a plausible but wrong 0.45 %."""
+        column, item = state.column, state.column.quantity
+        is_share = item.unit == "1" and item.high is not None and 0.6 <= item.high <= 1.2
+        if not is_share or column.unit != "%" or state.n_values < 2 or not 0 < state.maximum <= 0.01:
+            return []
+        value = f"no value above {100 * state.maximum:g} %"
+        remedy = f"If these are fractions, use --map '{column.header.strip()}={item.name} [1]'."
+        return [self._about(state, "warning", value, f"percent for {item.name}", remedy)]
 
     def _constant(self, state: _ColumnState) -> list[Problem]:
         if state.n_values < 2 or state.minimum != state.maximum:
