@@ -103,6 +103,12 @@ def test_bounds_and_fixed_inputs_are_kept(density):
     assert ((found.X[:, 1] >= 40) & (found.X[:, 1] <= 50)).all()
 
 
+def test_settings_are_round_numbers(density):
+    for found in (suggest(density, {"density": 2.5}, n_suggestions=2), next_experiments(density, 2)):
+        np.testing.assert_array_equal(found.X[:, :2], np.round(found.X[:, :2], 1))
+        np.testing.assert_array_equal(found.X[:, 2], np.round(found.X[:, 2], 2))
+
+
 def test_equal_seeds_give_equal_proposals(density):
     one, other = (suggest(density, {"density": 2.5}, n_suggestions=2, random_state=7) for _ in range(2))
     np.testing.assert_array_equal(one.X, other.X)

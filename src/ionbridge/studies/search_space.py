@@ -34,8 +34,13 @@ class FittedModel(Protocol):
     X_target_: FloatArray
     y_target_: FloatArray
 
-    def predict_mean(self, X: FloatArray) -> FloatArray: ...
-    def predict(self, rows: FloatArray, level: float | None = None) -> Prediction: ...
+    def predict_mean(self, X: FloatArray) -> FloatArray:
+        """Central prediction, shape (n_rows,)."""
+        ...
+
+    def predict(self, rows: FloatArray, level: float | None = None) -> Prediction:
+        """Prediction with interval and domain of applicability."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,12 @@ class SearchSpace:
         bounds: Mapping[str, tuple[float, float]] | None,
         fixed: Mapping[str, float] | None,
     ) -> SearchSpace:
+        """Take the range of the target training rows where neither bounds nor a fixed value are given.
+
+        Raises
+        ------
+        UnknownNameError, ConfigurationError
+        """
         inputs = {q.name: q for model in models.values() for q in model.inputs}
         for given in (bounds or {}, fixed or {}):
             for name in given:
@@ -77,14 +88,17 @@ class SearchSpace:
 
     @property
     def is_free(self) -> np.ndarray:
+        """Which inputs vary, shape (n_inputs,)."""
         return self.high > self.low
 
     @property
     def is_code(self) -> np.ndarray:
+        """Which inputs are whole levels, shape (n_inputs,)."""
         return np.array([q.kind == "code" for q in self.inputs])
 
     @property
     def width(self) -> FloatArray:
+        """Extent of each input, one where it is fixed, shape (n_inputs,)."""
         return np.where(self.is_free, self.high - self.low, 1.0)
 
     def columns(self, model: FittedModel) -> list[int]:
@@ -104,6 +118,7 @@ class SearchSpace:
         return cdist((A / self.width)[:, free], (B / self.width)[:, free]) / diagonal
 
     def separation(self, x: FloatArray, others: FloatArray) -> float:
+        """Distance of one row to the nearest of others, as a share of the diagonal of the box."""
         return float(self.distances(x[None, :], others).min())
 
     def sample(self, n_rows: int, random_state: int) -> FloatArray:
@@ -139,7 +154,13 @@ class SearchSpace:
         )
         x = self.low.copy()
         x[free] = found.x
-        return x
+        return self.rounded(x)
+
+    def rounded(self, X: FloatArray) -> FloatArray:
+        """Round settings to what can be dialled in: about a 200th of their range, in powers of ten."""
+        decimals = -np.floor(np.log10(self.width / 200)).astype(int)
+        columns = [np.round(column, d) for column, d in zip(np.moveaxis(X, -1, 0), decimals, strict=True)]
+        return np.where(self.is_free, np.clip(np.stack(columns, axis=-1), self.low, self.high), X)
 
     def repelled(self, cost: Cost, found: FloatArray) -> Cost:
         """Add a price for being near rows already found, shape (n_found, n_inputs)."""

@@ -97,7 +97,8 @@ def suggest(
 
     Differential evolution over the inputs minimises the distance to the targets in units of the
     predictive uncertainty, plus a price for leaving the domain of applicability. Further
-    proposals are kept away from those already found.
+    proposals are kept away from those already found. Settings are rounded to about a 200th of
+    their range.
 
     Parameters
     ----------
@@ -196,7 +197,7 @@ def next_experiments(
         picked.append(int(np.argmax(value)))
         values.append(float(value[picked[-1]]))
         distance = np.minimum(distance, space.distances(candidates, candidates[picked[-1:]])[:, 0])
-    X = candidates[picked]
+    X = space.rounded(candidates[picked])
     predictions = {name: _predict(model, space, X) for name, model in chosen.items()}
     return Suggestions(space.inputs, X, predictions, np.array(values) / max(values[0], 1e-300))
 
