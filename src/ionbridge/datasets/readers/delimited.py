@@ -102,6 +102,7 @@ def detect_dialect(lines: list[str]) -> tuple[str, str]:
         body = rows[1:]
         cells = [cell for row in body for cell in row if cell.strip()]
         same = sum(len(row) == n_columns for row in body) / max(len(body), 1)
+        same = max(same, 0.35 * sum(len(row) > 1 for row in body) / max(len(body), 1))
         numbers = sum(is_number(cell, decimal) for cell in cells) / max(len(cells), 1)
         whole = 0.2 if delimiter == "\x1f" else 1.0  # a single column only where nothing cuts the lines
         score = whole * (same if body else 1.0) * (0.5 + 0.5 * numbers)
@@ -140,6 +141,11 @@ class DelimitedSource:
             raise DataError(
                 f"{self.file} cannot be decoded as {self.encoding}: {error}. Save it as UTF-8 text."
             ) from error
+        if any(ord(character) < 32 and character not in "\t\r\n\f" for line in lines for character in line):
+            raise DataError(
+                f"{self.file} is not a text file; expected rows of cells. Export the table as CSV, or give the file "
+                "the suffix of its kind."
+            )
         self.delimiter, self.decimal = detect_dialect(lines)
         rows = [row for row in csv.reader(lines[:1], delimiter=self.delimiter)]
         self.header = rows[0] if rows else []
