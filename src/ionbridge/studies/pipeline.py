@@ -169,7 +169,7 @@ def transfer_tables(
     """
     outputs = _output_names(outputs)
     choice = choose_inputs(source, target, outputs, inputs, make_strategy(strategy))
-    notes = list(choice.notes)
+    notes = [*_simulated(source, target), *choice.notes]
     tables: dict[str, tuple[Table, Table]] = {}
     for output in outputs:
         used, more = _complete(source, target, choice.names, output)
@@ -286,6 +286,11 @@ def _design(
         raise ConfigurationError(f"'study' must be 'quick', a StudyDesign or None; got {study!r}.")
     ordered = (strategy, *(name for name in study.strategies if name != strategy))
     return replace(study, output=output, inputs=tuple(inputs), strategies=ordered, level=level)
+
+
+def _simulated(source: Table, target: Table) -> list[str]:
+    which = [name for name, t in (("source", source), ("target", target)) if t.domain.origin == "simulation"]
+    return [f"the {' and the '.join(which)} rows are simulated, not measured."] if which else []
 
 
 def _group_hint(target: Table) -> list[str]:

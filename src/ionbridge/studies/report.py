@@ -44,6 +44,7 @@ _CAPTIONS = {
     "importance": "Importance of each input in the source and in the target (shares of the mean absolute Shapley value).",
 }
 _ORDER = tuple(_CAPTIONS)
+_BADGES = {"no difference": "not proven"}
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def _section(contents: _Contents, output: str, addresses: Mapping[str, str]) -> 
         "css": _colour(verdict),
         "headline": verdict.headline if verdict else contents.sentences.get(output, "No verdict: see what could not be run."),
         "findings": [
-            {"value": entry.value, "css": css.get(entry.value, "even"), "sentence": entry.sentence.replace(" %", "\u00a0%")}
+            {"value": _BADGES.get(entry.value, entry.value), "css": css.get(entry.value, "even"), "sentence": entry.sentence.replace(" %", "\u00a0%")}
             for entry in (verdict.sizes if verdict else ())
         ],
         "model": _model_line(contents.models.get(output)),
@@ -259,17 +260,33 @@ def _model_line(model: Any) -> str:
 
 
 def _recipe(contents: _Contents) -> str:
-    """Commands that repeat the study in Python."""
-    output = next(iter(contents.studies))
+    """Python that repeats the run."""
+    output, study = next(iter(contents.studies.items()))
+    result = contents.outcome
+    tables = result.facts if isinstance(result, StudyResult) else result.to_dict()
+    lines = ["import json", "from ionbridge import read_table", "from ionbridge.studies import StudyDesign"]
+    for name in ("source", "target"):
+        origin = tables[name]["provenance"]["source"]
+        is_file = bool(Path(origin).suffix) and " " not in Path(origin).suffix
+        lines += [
+            f"{name} = read_table({origin!r})" if is_file else f"{name} = ...  # {origin}",
+            f"assert {name}.sha256 == {tables[name]['sha256']!r}",
+        ]
+    if study is not None:
+        lines += [
+            f"stored = json.load(open('tables/{output}/study.json'))",
+            "design = StudyDesign.from_dict(stored['design'])",
+        ]
+    if isinstance(result, StudyResult):
+        lines += ["from ionbridge import run_study", "run_study(source, target, design)"]
+        return "\n".join(lines)
+    model = result.models[output]
     return "\n".join(
         [
-            "import json",
-            "from ionbridge import read_table",
-            "from ionbridge.studies import StudyDesign, run_study",
-            "",
-            f'stored = json.load(open("tables/{output}/study.json"))',
-            'source, target = read_table("SOURCE_FILE"), read_table("TARGET_FILE")',
-            'assert source.sha256 == stored["facts"]["source"]["sha256"]  # complete rows only, see tables/',
-            'run_study(source, target, StudyDesign.from_dict(stored["design"]))',
+            *lines,
+            "from ionbridge import transfer_tables",
+            f"transfer_tables(source, target, outputs={list(result.models)}, inputs={list(result.inputs)},",
+            f"    strategy={model.strategy!r}, level={model.level}, random_state={model.random_state}, "
+            f"study={'design' if study is not None else None})",
         ]
     )

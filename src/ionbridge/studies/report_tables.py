@@ -97,7 +97,7 @@ def data_rows(source: Mapping[str, Any], target: Mapping[str, Any]) -> list[tupl
         "read from": lambda t: t["provenance"]["source"],
         "licence": lambda t: t["provenance"]["licence"],
         "citation": lambda t: t["provenance"]["citation"],
-        "changed on reading": lambda t: "; ".join(t["provenance"]["notes"]),
+        "notes": lambda t: " ".join(f"{note.rstrip('.')}." for note in t["provenance"]["notes"]),
         "SHA-256": lambda t: t["sha256"],
     }
     rows = [(name, read(source), read(target)) for name, read in fields.items()]
