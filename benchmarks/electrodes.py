@@ -193,10 +193,21 @@ def report_task(task: ElectrodeTask, result: StudyResult) -> None:
         rows,
         title=f"{task.name}: {task.question} ({len(task.source)} -> {len(task.target)} rows, {task.output})",
     )
-    for entry in result.exclusions.itertuples():
-        print(f"  {entry.kind}: {entry.strategy} at {entry.size}: {entry.reason.splitlines()[0][:140]}")
+    for (kind, size, reason), entries in exclusions_by_reason(result).items():
+        print(f"  {kind} at {size}: {', '.join(entries)}: {reason}")
     for assumption in task.assumptions:
         print(f"  assumes: {assumption}")
+
+
+def exclusions_by_reason(result: StudyResult) -> dict[tuple[str, str, str], list[str]]:
+    """Names of the strategies that did not run, by kind, sizes and first words of the reason."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for (name, kind), rows in result.exclusions.groupby(["strategy", "kind"], sort=False):
+        reason = rows["reason"].iloc[0].splitlines()[0]
+        verb = reason.partition(" cannot ")  # every strategy says its own name before it
+        reason = "cannot " + verb[2].partition(";")[0] if verb[1] else reason[:160]
+        found.setdefault((str(kind), ", ".join(rows["size"].unique()), reason), []).append(str(name))
+    return found
 
 
 def mean_errors(result: StudyResult) -> pd.DataFrame:

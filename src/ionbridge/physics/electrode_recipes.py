@@ -356,7 +356,11 @@ LINE = LineSettings(
 
 SCATTER = Scatter(
     batch_coating=_assumed(
-        "batch scatter of the wet film", 0.03, "1", DUQUESNOY_2021, "order of the scatter within a coating"
+        "batch scatter of the wet film",
+        0.05,
+        "1",
+        DRAKOPOULOS,
+        "discs of one setting scatter by 0.03 to 0.14, part of it between coatings",
     ),
     batch_porosity=_fitted(
         "batch scatter of the dry porosity", 0.012, "1", DRAKOPOULOS, "spread of the uncalendered cells"
@@ -366,10 +370,10 @@ SCATTER = Scatter(
     ),
     disc_loading=_fitted(
         "scatter of the local loading",
-        0.018,
+        0.035,
         "1",
-        DUQUESNOY_2021,
-        "median of 144 relative standard deviations",
+        DRAKOPOULOS,
+        "median over settings of the relative standard deviation of the active mass, prospective campaign",
     ),
     roll_gap=_assumed(
         "roll gap at one disc", 1.0, "um", DUQUESNOY, "setting accuracy of a laboratory calender"
