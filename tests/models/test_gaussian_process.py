@@ -30,19 +30,20 @@ def test_gradient_of_the_posterior(seed):
     assert check_grad(lambda p: objective(p)[0], lambda p: objective(p)[1], at) < 1e-4
 
 
-def test_leave_one_out_equals_refitting_with_the_same_kernel():
+@pytest.mark.parametrize("fold", [np.arange(14), np.arange(14) % 5], ids=["one by one", "blocks"])
+def test_leaving_out_equals_refitting_with_the_same_kernel(fold):
     X, y, basis, variance, prior = problem()
     machine = KernelMachine.fit(X, y, basis, variance, prior)
     k = machine.cross(X, basis)
     k[np.diag_indices_from(k)] += machine.noise**2 + 1e-9
     X_new = np.random.default_rng(9).normal(size=(5, 2))
     k_new = machine.cross(X_new, np.ones((5, 1)))
-    folds = machine.predict_leave_one_out(X_new, np.ones((5, 1)))
+    folds = machine.predict_leave_out(X_new, np.ones((5, 1)), fold)
     for i in range(len(y)):
-        kept = np.arange(len(y)) != i
+        kept = fold != fold[i]
         alpha = np.linalg.solve(k[np.ix_(kept, kept)], y[kept])
-        np.testing.assert_allclose(k[i, kept] @ alpha, machine.leave_one_out(y)[i], atol=1e-8)
-        np.testing.assert_allclose(k_new[:, kept] @ alpha, folds[i], atol=1e-8)
+        np.testing.assert_allclose(k[i, kept] @ alpha, machine.leave_out(y, fold)[i], atol=1e-8)
+        np.testing.assert_allclose(k_new[:, kept] @ alpha, folds[fold[i]], atol=1e-8)
 
 
 def test_interpolates_a_smooth_function():

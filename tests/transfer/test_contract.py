@@ -50,6 +50,18 @@ def test_out_of_fold_is_what_the_leave_out_models_say(name):
     np.testing.assert_allclose(said, fitted.out_of_fold_, rtol=2e-3)
 
 
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"source_only", "auto"}))
+def test_groups_are_left_out_together(name):
+    X, y, domain, _, _ = rows()
+    labels = np.array(["a", "b", "c"])[np.arange(len(y)) % 3]
+    fitted = small(name).fit(X, y, domain, groups=labels)
+    pairs = set(zip(fitted.fold_.tolist(), labels[domain == TARGET].tolist(), strict=True))
+    assert len({label for _, label in pairs}) == 3
+    assert len(pairs) == 3, "a group is spread over several folds"
+    said = fitted.predict_folds(X[domain == TARGET])[fitted.fold_, np.arange(9)]
+    np.testing.assert_allclose(said, fitted.out_of_fold_, rtol=2e-3)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_two_fits_equal_the_last(name):
     X, y, domain, X_test, _ = rows()

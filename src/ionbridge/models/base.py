@@ -98,8 +98,11 @@ class AbstractCrossFittedRegressor(RegressorMixin, BaseEstimator):
     out_of_fold_: FloatArray
 
     @abstractmethod
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to inputs of shape (n_rows, n_features) and outputs of shape (n_rows,)."""
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: NDArray[Any] | None = None) -> Self:
+        """Fit to inputs of shape (n_rows, n_features) and outputs of shape (n_rows,).
+
+        Rows with the same label in `groups`, shape (n_rows,), are left out together.
+        """
 
     @abstractmethod
     def predict(self, X: ArrayLike) -> FloatArray:

@@ -47,9 +47,9 @@ class CrossFitted(AbstractCrossFittedRegressor):
         self.space = space
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to `X` (n_rows, n_features) and `y` (n_rows,), and to each split."""
-        return self.fit_weighted(X, y)
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: np.ndarray | None = None) -> Self:
+        """Fit to `X` (n_rows, n_features) and `y` (n_rows,), and to each split; groups stay together."""
+        return self.fit_weighted(X, y, groups=groups)
 
     def fit_weighted(
         self,
@@ -57,6 +57,7 @@ class CrossFitted(AbstractCrossFittedRegressor):
         y: ArrayLike,
         weight: FloatArray | None = None,
         always: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
     ) -> Self:
         """Fit with weights of the rows, leaving out some rows only.
 
@@ -66,11 +67,14 @@ class CrossFitted(AbstractCrossFittedRegressor):
         y : shape (n_rows,)
         weight : shape (n_rows,); for a regressor that takes `sample_weight`.
         always : shape (n_rows,), bool; rows that are never left out (their fold is -1).
+        groups : shape (n_rows,); rows of one group are left out together.
         """
         X, y = validate_rows(self, X, y)
         left_out = np.ones(len(y), dtype=bool) if always is None else ~always
         self.fold_ = np.full(len(y), -1)
-        self.fold_[left_out] = assign_folds(int(left_out.sum()), self.n_folds, self.random_state)
+        self.fold_[left_out] = assign_folds(
+            int(left_out.sum()), self.n_folds, self.random_state, None if groups is None else groups[left_out]
+        )
         self.target_space_ = TargetSpace.from_outputs(y, self.space)
         z = self.target_space_.forward(y)
         self.model_ = self._fit_rows(X, z, weight, np.ones(len(y), dtype=bool))
@@ -112,7 +116,8 @@ class Forest(AbstractCrossFittedRegressor):
 
     Attributes
     ----------
-    out_of_bag_ : shape (n_rows, n_trees), bool; whether a tree was grown without a row.
+    out_of_bag_ : shape (n_rows, n_trees), bool; whether a tree was grown without a row and without
+        the other rows of its group.
 
     References
     ----------
@@ -132,8 +137,11 @@ class Forest(AbstractCrossFittedRegressor):
         self.space = space
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to `X` (n_rows, n_features) and `y` (n_rows,)."""
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: np.ndarray | None = None) -> Self:
+        """Fit to `X` (n_rows, n_features) and `y` (n_rows,).
+
+        With `groups`, shape (n_rows,), a row is judged only by trees that drew no row of its group.
+        """
         X, y = validate_rows(self, X, y)
         self.target_space_ = TargetSpace.from_outputs(y, self.space)
         z = self.target_space_.forward(y)
@@ -143,8 +151,11 @@ class Forest(AbstractCrossFittedRegressor):
         self.out_of_bag_ = np.ones((len(y), self.n_trees), dtype=bool)
         for t, rows in enumerate(self.model_.estimators_samples_):
             self.out_of_bag_[rows, t] = False
-        self.out_of_bag_[~self.out_of_bag_.any(axis=1)] = True  # drawn by every tree: no better estimate
-        self.fold_ = np.arange(len(y))
+        self.fold_ = np.arange(len(y)) if groups is None else assign_folds(len(y), len(y), 0, groups)
+        for f in np.unique(self.fold_) if groups is not None else ():
+            self.out_of_bag_[self.fold_ == f] = self.out_of_bag_[self.fold_ == f].all(axis=0)
+        drawn_by_all = ~self.out_of_bag_.any(axis=1)  # no tree can judge such a row: take them all
+        self.out_of_bag_[drawn_by_all] = True
         trees = self._trees(X)
         z_out = (self.out_of_bag_ * trees.T).sum(axis=1) / self.out_of_bag_.sum(axis=1)
         self.out_of_fold_ = self.target_space_.inverse(z_out)
@@ -161,9 +172,10 @@ class Forest(AbstractCrossFittedRegressor):
         return self.target_space_.inverse(self._trees(X).mean(axis=0))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
-        """Predict by every leave-one-out forest, shape (n_training_rows, n_rows) [y]."""
+        """Predict by every leave-out forest, shape (n_folds, n_rows) [y]."""
         X = validate_inputs(self, X)
-        share = self.out_of_bag_ / self.out_of_bag_.sum(axis=1, keepdims=True)
+        first = np.unique(self.fold_, return_index=True)[1]
+        share = self.out_of_bag_[first] / self.out_of_bag_[first].sum(axis=1, keepdims=True)
         return self.target_space_.inverse(share @ self._trees(X))
 
 

@@ -69,8 +69,8 @@ class GaussianProcess(AbstractCrossFittedRegressor):
         self.max_rows = max_rows
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to `X` (n_rows, n_features) and `y` (n_rows,)."""
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: np.ndarray | None = None) -> Self:
+        """Fit to `X` (n_rows, n_features) and `y` (n_rows,); rows of one group are left out together."""
         X, y = validate_rows(self, X, y)
         rows = np.arange(len(X))
         if len(X) > self.max_rows:
@@ -85,7 +85,13 @@ class GaussianProcess(AbstractCrossFittedRegressor):
             log_noise=-2.0,
         )
         self.machines_ = LeaveOutMachines.fit(
-            Z, z, np.ones((len(Z), 1)), np.array([1.0]), prior, random_state=self.random_state
+            Z,
+            z,
+            np.ones((len(Z), 1)),
+            np.array([1.0]),
+            prior,
+            self.random_state,
+            None if groups is None else groups[rows],
         )
         self.fold_ = np.full(len(X), -1, dtype=np.int64)
         self.fold_[rows] = self.machines_.fold

@@ -166,16 +166,37 @@ class KernelMachine:
         )
         return np.sqrt(np.maximum(own - np.einsum("ij,jk,ik->i", k, self.inverse, k), self.noise**2 * 0.01))
 
-    def leave_one_out(self, residual: FloatArray) -> FloatArray:
-        """Prediction of each training residual without its row, shape (n_rows,)."""
-        return residual - self.alpha / np.diag(self.inverse)
+    def leave_out(self, residual: FloatArray, fold: np.ndarray) -> FloatArray:
+        """Prediction of each training residual without the rows of its fold, in closed form.
 
-    def predict_leave_one_out(self, X: FloatArray, basis: FloatArray) -> FloatArray:
-        """Predict new rows by each leave-one-out model, shape (n_rows, n_new_rows)."""
+        Parameters
+        ----------
+        residual : shape (n_rows,)
+        fold : shape (n_rows,); one fold a row for leave-one-out.
+
+        References
+        ----------
+        .. [1] Rasmussen and Williams (2006), eq. 5.12, for blocks of rows.
+        """
+        return residual - self._withdrawn(fold)
+
+    def predict_leave_out(self, X: FloatArray, basis: FloatArray, fold: np.ndarray) -> FloatArray:
+        """Predict new rows without the rows of each fold, shape (n_folds, n_new_rows)."""
         k = self.cross(X, basis)
-        return (k @ self.alpha)[None, :] - (self.inverse @ k.T) * (self.alpha / np.diag(self.inverse))[
-            :, None
-        ]
+        shift = (self.inverse @ k.T) * self._withdrawn(fold)[:, None]
+        without = np.zeros((int(fold.max()) + 1, len(X)))
+        np.add.at(without, fold, shift)
+        return (k @ self.alpha)[None, :] - without
+
+    def _withdrawn(self, fold: np.ndarray) -> FloatArray:
+        """Solve the block of `inverse` of each fold for its part of `alpha`, shape (n_rows,)."""
+        if len(np.unique(fold)) == len(fold):
+            return self.alpha / np.diag(self.inverse)
+        out = np.empty_like(self.alpha)
+        for f in np.unique(fold):
+            rows = fold == f
+            out[rows] = np.linalg.solve(self.inverse[np.ix_(rows, rows)], self.alpha[rows])
+        return out
 
 
 def _distance(A: FloatArray, B: FloatArray) -> FloatArray:
@@ -310,13 +331,21 @@ class LeaveOutMachines:
         basis_variance: FloatArray,
         prior: KernelPrior,
         random_state: int = 0,
+        groups: np.ndarray | None = None,
     ) -> LeaveOutMachines:
-        """Fit to all rows and to each split; arguments as in `KernelMachine.fit`."""
+        """Fit to all rows and to each split.
+
+        Parameters
+        ----------
+        groups : shape (n_rows,); rows of one group are left out together.
+        others : as in `KernelMachine.fit`.
+        """
         machine = KernelMachine.fit(X, residual, basis, basis_variance, prior, random_state=random_state)
         n_rows = len(X)
         if n_rows > _MAX_REFIT_ROWS:
-            return cls(machine, (), np.arange(n_rows), machine.leave_one_out(residual))
-        fold = assign_folds(n_rows, _N_REFIT_FOLDS, random_state)
+            fold = assign_folds(n_rows, n_rows, random_state, groups)
+            return cls(machine, (), fold, machine.leave_out(residual, fold))
+        fold = assign_folds(n_rows, _N_REFIT_FOLDS, random_state, groups)
         out_of_fold = np.empty(n_rows)
         folds = []
         for f in range(fold.max() + 1):
@@ -331,7 +360,7 @@ class LeaveOutMachines:
     def predict_folds(self, X: FloatArray, basis: FloatArray) -> FloatArray:
         """Predict new rows by each leave-out machine, shape (n_folds, n_new_rows)."""
         if not self.folds:
-            return self.machine.predict_leave_one_out(X, basis)
+            return self.machine.predict_leave_out(X, basis, self.fold)
         return np.stack([part.predict(X, basis) for part in self.folds])
 
 

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -32,7 +32,7 @@ from ionbridge.models.engine.ensemble import (
 
 __all__ = ["NetworkRegressor", "choose_space", "fit_networks"]
 
-Dataset = tuple[ArrayLike, ArrayLike]
+Dataset = tuple[ArrayLike, ArrayLike] | tuple[ArrayLike, ArrayLike, NDArray[Any] | None]
 
 
 class NetworkRegressor(AbstractCrossFittedRegressor):
@@ -95,8 +95,10 @@ class NetworkRegressor(AbstractCrossFittedRegressor):
         self.random_state = random_state
         self.device = device
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: NDArray[Any] | None = None) -> Self:
         """Fit to inputs of shape (n_rows, n_features) and outputs of shape (n_rows,).
+
+        Rows with the same label in `groups`, shape (n_rows,), are left out together.
 
         Raises
         ------
@@ -107,7 +109,7 @@ class NetworkRegressor(AbstractCrossFittedRegressor):
         ConfigurationError, UnknownNameError
             If a setting is not valid.
         """
-        fit_networks([self], [(X, y)])
+        fit_networks([self], [(X, y, groups)])
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:
@@ -131,7 +133,7 @@ class NetworkRegressor(AbstractCrossFittedRegressor):
             device=self.device,
         )
 
-    def _task(self, X: ArrayLike, y: ArrayLike) -> CrossFitTask:
+    def _task(self, X: ArrayLike, y: ArrayLike, groups: NDArray[Any] | None = None) -> CrossFitTask:
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         y = np.asarray(y, dtype=float)
         if len(y) < 2:
@@ -145,7 +147,7 @@ class NetworkRegressor(AbstractCrossFittedRegressor):
                 f"'validation_fraction' must be at least 0 and below 1; got {self.validation_fraction}."
             )
         seed = int(check_random_state(self.random_state).randint(2**31))
-        fold = draw_folds(len(y), self.n_folds, seed)
+        fold = draw_folds(len(y), self.n_folds, seed, groups)
         space = choose_space(self.space, self.loss, y)
         return CrossFitTask(X, y, fold, Scaling.of_rows(X, y, group_rows(fold), space), seed)
 
@@ -196,15 +198,16 @@ def fit_networks(
     Parameters
     ----------
     regressors : fitted in place.
-    datasets : one pair a regressor, inputs (n_rows, n_features) and outputs (n_rows,).
+    datasets : one a regressor: inputs (n_rows, n_features), outputs (n_rows,) and, where rows belong
+        together, their group labels (n_rows,).
 
     Returns
     -------
     `regressors`
     """
     stacks: dict[Hashable, list[tuple[NetworkRegressor, CrossFitTask]]] = defaultdict(list)
-    for regressor, (X, y) in zip(regressors, datasets, strict=True):
-        task = regressor._task(X, y)
+    for regressor, dataset in zip(regressors, datasets, strict=True):
+        task = regressor._task(*dataset)
         stacks[regressor._stack_key()].append((regressor, task))
     for members in stacks.values():
         first = members[0][0]

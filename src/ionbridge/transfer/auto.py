@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ionbridge.models import FloatArray, Forest, GaussianProcess
+from ionbridge.models.folds import assign_folds
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 from ionbridge.transfer.baselines import TargetOnly
 from ionbridge.transfer.hierarchical_gp import HierarchicalGP, output_calibration
@@ -95,6 +96,7 @@ class Auto(AbstractStrategy):
                 problem.shared,
                 None if member.needs == "nothing" else own,
                 problem.random_state,
+                problem.groups,
             )
             if member.needs == "nothing" or part.has_source:
                 fitted[name] = clone(member).fit_problem(part)
@@ -106,7 +108,11 @@ class Auto(AbstractStrategy):
             error = 100.0 * error / y
         self.errors_ = dict(zip(fitted, error.mean(axis=1).tolist(), strict=True))
         weights = self._weights(error.mean(axis=1))
-        without = self._weights((error.sum(axis=1, keepdims=True) - error) / max(len(y) - 1, 1))
+        fold = assign_folds(len(y), len(y), problem.random_state, problem.groups)
+        alike = (fold[:, None] == fold[None, :]).astype(float)  # rows that are left out together
+        without = self._weights(
+            (error.sum(axis=1, keepdims=True) - error @ alike) / (len(y) - alike.sum(axis=0))
+        )
         self.fold_ = np.arange(len(y))
         self.out_of_fold_ = self._inverse((without * self._forward(out_of_fold)).sum(axis=0))
         kept = weights > 1e-3

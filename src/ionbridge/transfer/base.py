@@ -46,6 +46,8 @@ class TransferProblem:
     shared : shape (n_features,), bool; the columns of `X_target` that the source has, in order.
     source_model : what `AbstractStrategy.prepare_source` returned, or None to prepare it here.
     random_state : seed of everything random in this problem.
+    groups : shape (n_target_rows,), or None; target rows with the same label (replicates of one
+        condition, one batch) are left out together, so that they do not vouch for each other.
     """
 
     X_source: FloatArray
@@ -55,10 +57,17 @@ class TransferProblem:
     shared: NDArray[np.bool_]
     source_model: Any = None
     random_state: int = 0
+    groups: NDArray[Any] | None = None
 
     @classmethod
     def from_rows(
-        cls, X: ArrayLike, y: ArrayLike, domain: ArrayLike, source_model: Any = None, random_state: int = 0
+        cls,
+        X: ArrayLike,
+        y: ArrayLike,
+        domain: ArrayLike,
+        source_model: Any = None,
+        random_state: int = 0,
+        groups: ArrayLike | None = None,
     ) -> TransferProblem:
         """Check the rows and split them by domain.
 
@@ -68,6 +77,7 @@ class TransferProblem:
             A column that the source does not have is NaN in every source row.
         y : shape (n_rows,)
         domain : shape (n_rows,), each ``"source"`` or ``"target"``.
+        groups : shape (n_rows,), or None; labels of rows that belong together.
 
         Raises
         ------
@@ -105,6 +115,7 @@ class TransferProblem:
             shared=~absent,
             source_model=source_model,
             random_state=random_state,
+            groups=None if groups is None else np.asarray(groups)[is_target],
         )
 
     @property
@@ -148,7 +159,13 @@ class AbstractStrategy(RegressorMixin, BaseEstimator):
 
     @final
     def fit(
-        self, X: ArrayLike, y: ArrayLike, domain: ArrayLike | None = None, *, source_model: Any = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        domain: ArrayLike | None = None,
+        *,
+        source_model: Any = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Learn from rows of both domains.
 
@@ -159,13 +176,16 @@ class AbstractStrategy(RegressorMixin, BaseEstimator):
         domain : shape (n_rows,), ``"source"`` or ``"target"``; None means that all are target rows.
         source_model : result of `prepare_source`; then no source rows are needed by strategies
             whose `needs` is not ``"source data"``.
+        groups : shape (n_rows,); rows with the same label are left out together.
 
         Raises
         ------
         ShapeError, DataError, InsufficientDataError, UnsupportedInputsError
         """
         domain = np.full(len(np.asarray(y)), TARGET) if domain is None else domain
-        return self.fit_problem(TransferProblem.from_rows(X, y, domain, source_model, self.random_state))
+        return self.fit_problem(
+            TransferProblem.from_rows(X, y, domain, source_model, self.random_state, groups)
+        )
 
     @final
     def fit_problem(self, problem: TransferProblem) -> Self:

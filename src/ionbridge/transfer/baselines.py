@@ -55,17 +55,17 @@ class TargetOnly(AbstractStrategy):
 
     def _fit(self, problem: TransferProblem) -> None:
         model = make_regressor(self.model, problem.random_state)
-        self._keep(model.fit(problem.X_target, problem.y_target))
+        self._keep(model.fit(problem.X_target, problem.y_target, problem.groups))
 
     def _fit_many(self, clones: Sequence[TargetOnly], problems: Sequence[TransferProblem]) -> None:
         models = [make_regressor(c.model, p.random_state) for c, p in zip(clones, problems, strict=True)]
         if self.model == "network":
             from ionbridge.models.network import fit_networks
 
-            fit_networks(models, [(p.X_target, p.y_target) for p in problems])
+            fit_networks(models, [(p.X_target, p.y_target, p.groups) for p in problems])
         else:
             for model, p in zip(models, problems, strict=True):
-                model.fit(p.X_target, p.y_target)
+                model.fit(p.X_target, p.y_target, p.groups)
         for c, model in zip(clones, models, strict=True):
             c._keep(model)
 

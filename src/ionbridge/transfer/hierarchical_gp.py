@@ -75,7 +75,7 @@ class HierarchicalGP(AbstractStrategy):
         self.fallback_: GaussianProcess | None = None
         if not problem.has_source:
             self.fallback_ = GaussianProcess(self.space, random_state=problem.random_state)
-            self.fallback_.fit(problem.X_target, problem.y_target)
+            self.fallback_.fit(problem.X_target, problem.y_target, problem.groups)
             self.fold_, self.out_of_fold_ = self.fallback_.fold_, self.fallback_.out_of_fold_
             return
         self.source_model_ = problem.source_model or self.prepare_source(
@@ -93,6 +93,7 @@ class HierarchicalGP(AbstractStrategy):
             self._basis_variance(),
             self._prior(X.shape[1]),
             problem.random_state,
+            problem.groups,
         )
         self.fold_ = self.machines_.fold
         self.out_of_fold_ = self.target_space_.inverse(mean + self.machines_.out_of_fold)

@@ -60,7 +60,7 @@ class MultiTaskGP(AbstractStrategy):
         everything = np.ones(len(z), dtype=bool)
         self.parameters_ = self._maximise(z, everything, None, 30)
         self.alpha_ = self._solve(self.parameters_, z, everything)
-        self.fold_ = assign_folds(len(problem.y_target), _N_FOLDS, problem.random_state)
+        self.fold_ = assign_folds(len(problem.y_target), _N_FOLDS, problem.random_state, problem.groups)
         z_out = np.empty(len(self.fold_))
         folds = []
         for f in range(self.fold_.max() + 1):

@@ -169,7 +169,7 @@ class NetworkTransfer(AbstractStrategy):
         pairs = list(zip(clones, problems, strict=True))
         alone = [(c, p) for c, p in pairs if not p.has_source]
         regressors = [self._regressor(self.n_folds, p.random_state) for _, p in alone]
-        fit_networks(regressors, [(p.X_target, p.y_target) for _, p in alone])
+        fit_networks(regressors, [(p.X_target, p.y_target, p.groups) for _, p in alone])
         for (one, _), regressor in zip(alone, regressors, strict=True):
             one._keep(regressor.ensemble_, regressor.fold_, regressor.out_of_fold_)
         with_source = [(c, p) for c, p in pairs if p.has_source]
@@ -219,7 +219,7 @@ class NetworkTransfer(AbstractStrategy):
 
     def _task(self, source: NetworkEnsemble, problem: TransferProblem) -> tuple[Any, CrossFitTask]:
         X, y, seed = problem.X_target, problem.y_target, problem.random_state
-        fold = draw_folds(len(y), self.n_folds, seed)
+        fold = draw_folds(len(y), self.n_folds, seed, problem.groups)
         scaling, stretch = target_scaling(source, X, y, fold, self.calibrate)
         module, initial = adapted_start(FORMS[self.kind], source, stretch, self.n_members, seed)
         return module, CrossFitTask(X, y, fold, scaling, seed, initial)

@@ -109,4 +109,9 @@ def _fit_both(
     """Fit to both domains, leaving out target rows only."""
     y = np.concatenate([problem.y_source, problem.y_target])
     model = CrossFitted(regressor, n_folds=n_folds, random_state=problem.random_state)
-    return model.fit_weighted(X, y, weight, always=~is_target)
+    groups = None
+    if problem.groups is not None:
+        groups = np.concatenate(
+            [np.zeros(len(problem.y_source)), np.unique(problem.groups, return_inverse=True)[1]]
+        )
+    return model.fit_weighted(X, y, weight, ~is_target, groups)

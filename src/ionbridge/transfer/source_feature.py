@@ -47,7 +47,7 @@ class SourceFeature(AbstractStrategy):
             np.all(self.source_model_.predict(problem.X_target_shared) > 0)
         )
         self.model_ = make_regressor(self.model, problem.random_state)
-        self.model_.fit(self._features(problem.X_target), problem.y_target)
+        self.model_.fit(self._features(problem.X_target), problem.y_target, problem.groups)
         self.fold_, self.out_of_fold_ = self.model_.fold_, self.model_.out_of_fold_
 
     def _features(self, X: FloatArray) -> FloatArray:

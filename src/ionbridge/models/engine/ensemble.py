@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,12 +171,15 @@ class CrossFitTask:
     initial: Float32Array | None = field(default=None)
 
 
-def draw_folds(n_rows: int, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Deal rows to folds of nearly equal size; never more folds than rows; -1 everywhere for none."""
+def draw_folds(n_rows: int, n_folds: int, seed: int, groups: NDArray[Any] | None = None) -> NDArray[np.int64]:
+    """Deal rows to folds of nearly equal size; never more folds than rows; -1 everywhere for none.
+
+    Rows with the same label in `groups`, shape (n_rows,), share a fold.
+    """
     n_folds = min(n_folds, n_rows)
     if n_folds < 2:
         return np.full(n_rows, -1, dtype=np.int64)
-    return assign_folds(n_rows, n_folds, seed)
+    return assign_folds(n_rows, n_folds, seed, groups)
 
 
 def group_rows(fold: NDArray[np.int64]) -> NDArray[np.bool_]:
