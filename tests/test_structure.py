@@ -139,10 +139,14 @@ def test_exported_names_exist(path: Path) -> None:
     assert len(exported) == len(set(exported)), "a name stands twice in __all__"
 
 
-@pytest.mark.parametrize("room", [path.parent for path in FILES if path.name == "__init__.py"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "room", [path.parent for path in FILES if path.name == "__init__.py"], ids=lambda p: p.name
+)
 def test_packages_say_what_is_public(room: Path) -> None:
     text = (room / "__init__.py").read_text(encoding="utf-8")
-    imports_something = any(isinstance(n, ast.ImportFrom) and n.module != "__future__" for n in ast.parse(text).body)
+    imports_something = any(
+        isinstance(n, ast.ImportFrom) and n.module != "__future__" for n in ast.parse(text).body
+    )
     assert not imports_something or "__all__" in text
 
 
@@ -186,11 +190,15 @@ def test_public_names_are_documented(path: Path) -> None:
 
 def undocumented_methods(owner: type, node: ast.ClassDef) -> list[str]:
     """Public methods defined in `node` that neither have nor inherit a docstring."""
-    defined = [item.name for item in node.body if isinstance(item, ast.FunctionDef) and not item.name.startswith("_")]
+    defined = [
+        item.name for item in node.body if isinstance(item, ast.FunctionDef) and not item.name.startswith("_")
+    ]
     return [f"{node.name}.{name}" for name in defined if not inspect.getdoc(getattr(owner, name))]
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.name == "utils.py"], ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.name == "utils.py"], ids=lambda p: str(p.relative_to(PACKAGE))
+)
 def test_no_large_drawer_of_helpers(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 150
 

@@ -22,6 +22,7 @@ from ionbridge.exceptions import UnitError, UnknownNameError
         (GOAL, "density=1.5", ("density", 1.5)),
         (GOAL, "density=1500 kg/m^3", ("density", 1.5)),
         (GOAL, "mass_loading=max", ("mass_loading", "max")),
+        (GOAL, "density=1400:1600 kg/m^3", ("density", (1.4, 1.6))),
         (RANGE, "roll_gap=20:80", ("roll_gap", (20.0, 80.0))),
         (RANGE, "roll_gap=0.02:0.08 mm", ("roll_gap", (20.0, 80.0))),
         (RANGE, "x=-1:.5", ("x", (-1.0, 0.5))),
@@ -63,6 +64,12 @@ def test_unknown_quantities_and_units_are_named() -> None:
         SETTING.convert("rol_gap=0.1 mm", None, None)
     with pytest.raises(UnitError, match=r"comma_gap|kg"):
         SETTING.convert("comma_gap=1 kg", None, None)
+
+
+def test_temperatures_need_their_unit() -> None:
+    assert SETTING.convert("drying_temperature=80 degC", None, None)[1] == pytest.approx(353.15)
+    with pytest.raises(UnitError, match="degC or K; say which"):
+        SETTING.convert("drying_temperature=80", None, None)
 
 
 def test_last_name_of_a_list_is_completed() -> None:

@@ -98,6 +98,7 @@ def _fail(message: str, *, prefix: str = "error: ", code: int = 2) -> None:
 
 
 @click.group(
+    "ionbridge",
     cls=LazyGroup,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -16,7 +16,6 @@ from ionbridge import plugins
 from ionbridge.exceptions import UnitError
 
 __all__ = [
-    "FILE",
     "FOLDER",
     "GOAL",
     "LEVEL",
@@ -29,7 +28,6 @@ __all__ = [
     "STRATEGY",
 ]
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -99,11 +97,13 @@ class _Setting(click.ParamType):
     Parameters
     ----------
     words : texts that may stand in place of a number.
+    takes_ranges : whether ``LOW:HIGH`` may, too.
     """
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, takes_ranges: bool = False) -> None:
         self.words = words
-        self.name = "|".join(["NAME=VALUE", *words])
+        self.takes_ranges = takes_ranges
+        self.name = "|".join(["NAME=VALUE", *(["LOW:HIGH"] if takes_ranges else []), *words])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
@@ -113,6 +113,8 @@ class _Setting(click.ParamType):
             self.fail(f"expected {self.name}; got {value!r}.", param, ctx)
         if text in self.words:
             return name, text
+        if self.takes_ranges and ":" in text:
+            return RANGE.convert(value, param, ctx)
         found = re.fullmatch(rf"({_NUMBER})\s*(.*)", text)
         if not found:
             choice = f" or one of {', '.join(self.words)}" if self.words else ""
@@ -179,5 +181,5 @@ def _in_house_unit(name: str, value: float, unit: str) -> float:
 
 NAMES, SIZES = _Names(), _Sizes()
 STRATEGY, STRATEGIES = _Strategy(), _Strategies()
-SETTING, GOAL, RANGE = _Setting(), _Setting("max", "min"), _Range()
+SETTING, GOAL, RANGE = _Setting(), _Setting("max", "min", takes_ranges=True), _Range()
 MODEL = _Model()

@@ -14,7 +14,7 @@ import click
 from ionbridge.cli.options import Reading, load_model, reading_options
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console, format_table, write_csv
-from ionbridge.cli.parsing import FILE, LEVEL, MODEL
+from ionbridge.cli.parsing import LEVEL, MODEL
 
 __all__ = ["command"]
 
@@ -30,7 +30,7 @@ SHOWN = 20
     """,
 )
 @click.argument("model", type=MODEL)
-@click.argument("file", metavar="INPUT", type=FILE)
+@click.argument("file", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option(
     "--level", type=LEVEL, help="Coverage of the intervals, such as 0.9; by default, the model's own."
 )

@@ -1,0 +1,171 @@
+"""`ionbridge study`: strategies beside baselines over repeated splits, as reports and tables.
+
+The work is done by `ionbridge.studies.run_study`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ionbridge.cli.findings import default_name, format_study
+from ionbridge.cli.options import Reading, reading_options
+from ionbridge.cli.options import command as make_command
+from ionbridge.cli.output import Console
+from ionbridge.cli.parsing import FOLDER, LEVEL, NAMES, SIZES, STRATEGIES
+
+if TYPE_CHECKING:
+    from ionbridge.studies import StudyResult
+
+__all__ = ["command"]
+
+PATH = click.Path(path_type=Path)
+BASELINES = ("mean", "linear", "random_forest", "gradient_boosting", "gaussian_process", "network")
+
+
+@make_command(
+    "study",
+    """
+    ionbridge study graphite.csv nmc.csv --predict density
+    ionbridge study graphite.csv nmc.csv --predict density --strategies auto,published_recipe --sizes 5,20,all
+    ionbridge study graphite.csv nmc.csv --predict density --splits 50 --executor tcp://10.0.0.5:8786 --out study
+    """,
+)
+@click.argument("source", type=PATH)
+@click.argument("target", type=PATH)
+@click.option("--predict", "outputs", multiple=True, required=True, metavar="QUANTITY", help="Repeatable.")
+@click.option(
+    "--inputs", type=NAMES, help="Quantities to predict from; by default, every setting that can serve."
+)
+@click.option(
+    "--strategies", type=STRATEGIES, default="auto", show_default=True, help="The verdict is about the first."
+)
+@click.option(
+    "--baselines",
+    type=STRATEGIES,
+    default=",".join(BASELINES),
+    show_default=True,
+    help="Models of the target alone.",
+)
+@click.option(
+    "--sizes", type=SIZES, default="5,10,20,all", show_default=True, help="Numbers of target training rows."
+)
+@click.option("--splits", type=click.IntRange(2), default=20, show_default=True, help="Random splits.")
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Repeats of each split.")
+@click.option(
+    "--group", metavar="QUANTITY", help="Label column of the target whose rows stay together in a split."
+)
+@click.option(
+    "--level", type=LEVEL, default=0.9, show_default=True, help="Coverage of the intervals, 0 to 1."
+)
+@click.option(
+    "--out", type=FOLDER, help="Folder for reports and results; by default, SOURCE-to-TARGET-study."
+)
+@click.option(
+    "--resume/--restart", default=True, show_default=True, help="Go on with what --out holds, or start anew."
+)
+@click.option(
+    "--executor", metavar="ADDRESS", help="'serial', 'dask' or tcp://host:port; by default, all cores."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random."
+)
+@reading_options(pair=True)
+def command(
+    console: Console,
+    source: Path,
+    target: Path,
+    outputs: tuple[str, ...],
+    inputs: tuple[str, ...] | None,
+    out: Path | None,
+    resume: bool,
+    executor: str | None,
+    reading: Reading,
+    **design: Any,
+) -> None:
+    """Compare transfer from SOURCE to TARGET with models of TARGET alone, honestly.
+
+    Every strategy and baseline is fitted to the same random splits and sizes of the target. Prints
+    the verdict and writes a report, all trials and all predictions. Stop it with Ctrl-C; the same
+    command goes on where it stopped.
+    """
+    from ionbridge.execution import open_executor
+    from ionbridge.studies import run_study, write_report
+
+    tables = reading.read_pair(source, target)
+    out = out or Path(f"{default_name(*tables)}-study")
+    designs, notes = _designs(tables, tuple(dict.fromkeys(outputs)), inputs, **design)
+    results: dict[str, StudyResult] = {}
+    reports: dict[str, Path] = {}
+    with open_executor(executor) as pool:
+        for output, made in designs.items():
+            folder = out / output
+            results[output] = run_study(
+                *tables, made, executor=pool, folder=folder, progress=console.progress, resume=resume
+            )
+            reports[output] = write_report(results[output], folder)
+    for note in [*notes, *(note for result in results.values() for note in result.notes)]:
+        console.note(f"note: {note}")
+    payload = {
+        "studies": {output: result.to_dict() for output, result in results.items()},
+        "reports": reports,
+        "notes": notes,
+    }
+    console.result(payload, "\n\n".join(_text(result) for result in results.values()))
+    for path in reports.values():
+        console.saved("report", path)
+
+
+def _designs(
+    tables: tuple[Any, Any],
+    outputs: tuple[str, ...],
+    inputs: tuple[str, ...] | None,
+    *,
+    strategies: tuple[str, ...],
+    baselines: tuple[str, ...],
+    sizes: tuple[Any, ...],
+    splits: int,
+    seeds: int,
+    group: str | None,
+    level: float,
+    seed: int,
+) -> tuple[dict[str, Any], list[str]]:
+    """Make the design of the study of each output, and notes on the choice of inputs."""
+    from ionbridge.studies import StudyDesign
+    from ionbridge.studies.columns import choose_inputs
+    from ionbridge.transfer import make_strategy
+
+    choice = choose_inputs(*tables, outputs, inputs, make_strategy(strategies[0]))
+    designs = {
+        output: StudyDesign(
+            output=output,
+            inputs=choice.names,
+            strategies=strategies,
+            baselines=tuple(name for name in baselines if name not in strategies),
+            target_sizes=sizes,
+            n_splits=splits,
+            n_seeds=seeds,
+            group=group,
+            level=level,
+            random_state=seed,
+        )
+        for output in outputs
+    }
+    return designs, list(choice.notes)
+
+
+def _text(result: StudyResult) -> str:
+    from ionbridge.studies.verdict import can_judge
+
+    parts = [result.verdict().summary if can_judge(result) else "No verdict: see the exclusions."]
+    parts += ["", format_study(result)]
+    excluded = result.exclusions.to_dict("records")
+    if excluded:
+        parts += [
+            "",
+            "Not run:",
+            *(f"  {row['strategy']}, {row['size']} rows: {row['reason']}" for row in excluded),
+        ]
+    return "\n".join(parts)
