@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
+import ionbridge.models.state as state_module
 from ionbridge.datasets.base import Domain
 from ionbridge.exceptions import ConfigurationError, IonBridgeWarning, ModelFileError
 from ionbridge.models.state import State, from_state, to_state
@@ -237,6 +239,18 @@ def test_foreign_estimators_and_cycles_are_refused(monkeypatch):
     monkeypatch.setattr(Shifted, "__module__", __name__)
     with pytest.raises(ConfigurationError, match=r"value of type .*Shifted"):
         to_state(Shifted())
+
+
+def test_classes_of_registered_plugins_are_rebuilt_unless_plugins_are_off(monkeypatch):
+    entry = EntryPoint("shifted", f"{__name__}:make_shifted", "ionbridge.models")
+    monkeypatch.setattr(state_module, "entry_points", lambda group: [entry] if group == entry.group else [])
+    monkeypatch.setattr(Shifted, "__module__", __name__)
+    monkeypatch.setenv("IONBRIDGE_PLUGINS", "on")
+    saved = to_state(Shifted(power=3.0))
+    assert from_state(saved).power == 3.0
+    monkeypatch.setenv("IONBRIDGE_PLUGINS", "off")
+    with pytest.raises(ModelFileError, match="neither ionbridge's nor a plug-in's"):
+        from_state(saved)
 
 
 def test_attributes_outside_the_convention_are_refused():

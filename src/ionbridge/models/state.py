@@ -9,7 +9,9 @@ import dataclasses
 import importlib
 import inspect
 import math
+import os
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -139,6 +141,8 @@ def _class_name(cls: type) -> str:
 
 
 def _plugin_modules() -> set[str]:
+    if os.environ.get("IONBRIDGE_PLUGINS", "on").lower() == "off":
+        return set()
     return {entry.module for group in _PLUGIN_GROUPS for entry in entry_points(group=group)}
 
 
@@ -263,7 +267,7 @@ class _Encoder:
         from skops import io
 
         try:
-            blob = io.dumps(obj)
+            blob = io.dumps(obj, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
         except Exception as error:
             raise ConfigurationError(
                 f"cannot save {_place(path)}: scikit-learn estimator {type(obj).__name__} holds something that "

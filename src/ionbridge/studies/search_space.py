@@ -73,7 +73,7 @@ class SearchSpace:
         for name, pair in (bounds or {}).items():
             ranges[name] = _checked_bounds(inputs[name], pair)
         for name, value in (fixed or {}).items():
-            if not np.isfinite(value):
+            if isinstance(value, str) or not np.isfinite(value):
                 raise ConfigurationError(f"the fixed value of {name!r} must be a number; got {value!r}.")
             low, high = ranges[name]
             if name in (bounds or {}) and not low <= value <= high:
