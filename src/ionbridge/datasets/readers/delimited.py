@@ -139,7 +139,8 @@ class DelimitedSource:
                 self._skipped, lines = _head(stream)
         except UnicodeError as error:
             raise DataError(
-                f"{self.file} cannot be decoded as {self.encoding}: {error}. Save it as UTF-8 text."
+                f"{self.file} is not a text file, or its encoding is unknown ({self.encoding} fails: {error}). "
+                "Export the table as CSV in UTF-8."
             ) from error
         if any(ord(character) < 32 and character not in "\t\r\n\f" for line in lines for character in line):
             raise DataError(
