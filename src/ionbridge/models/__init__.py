@@ -6,6 +6,7 @@ from ionbridge.models.conformal import JackknifePlus, jackknife_plus_interval
 from ionbridge.models.cross_fitted import CrossFitted, Forest
 from ionbridge.models.gaussian_process import GaussianProcess
 from ionbridge.models.kernel_machine import KernelMachine, KernelPrior, LeaveOutMachines
+from ionbridge.models.state import State, from_state, to_state
 from ionbridge.models.target_space import TargetSpace
 
 __all__ = [
@@ -20,6 +21,9 @@ __all__ = [
     "KernelPrior",
     "LeaveOutMachines",
     "Prediction",
+    "State",
     "TargetSpace",
+    "from_state",
     "jackknife_plus_interval",
+    "to_state",
 ]

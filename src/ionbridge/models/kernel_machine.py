@@ -153,7 +153,11 @@ class KernelMachine:
 
     def predict(self, X: FloatArray, basis: FloatArray) -> FloatArray:
         """Posterior mean of the residual at new rows, shape (n_new_rows,)."""
-        return self.cross(X, basis) @ self.alpha
+        said = np.empty(len(X))
+        for start in range(0, len(X), _BLOCK):  # blocks of the kernel stay in the cache
+            rows = slice(start, start + _BLOCK)
+            said[rows] = self.cross(X[rows], basis[rows]) @ self.alpha
+        return said
 
     def standard_deviation(self, X: FloatArray, basis: FloatArray) -> FloatArray:
         """Posterior standard deviation including noise, shape (n_new_rows,)."""
@@ -365,3 +369,4 @@ class LeaveOutMachines:
 
 
 _MAX_REFIT_ROWS, _N_REFIT_FOLDS, _MAX_REFIT_STEPS = 80, 10, 8
+_BLOCK = 512
