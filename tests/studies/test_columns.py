@@ -42,6 +42,14 @@ def test_results_need_to_be_named() -> None:
     assert named.names == ("porosity", "roll_gap")
 
 
+def test_the_coating_is_a_setting_of_calendering_only() -> None:
+    more = {"coating_weight": np.linspace(100, 200, 10), "density_after_calendering": np.linspace(2, 3, 10)}
+    target = with_columns(TARGET, **more)
+    source = with_columns(SOURCE, density_after_calendering=np.linspace(1, 2, 12))
+    assert "coating_weight" not in choose(target=target).names
+    assert "coating_weight" in choose(source, target, outputs=["density_after_calendering"]).names
+
+
 @pytest.mark.parametrize(
     ("column", "reason"),
     [

@@ -21,7 +21,7 @@ __all__ = ["InputChoice", "choose_inputs"]
 RESULTS = frozenset(
     {
         *("density", "density_after_calendering", "porosity", "porosity_after_calendering", "porosity_sd"),
-        *("mass_loading", "active_mass", "coating_weight", "areal_capacity", "mass_loading_relative_sd"),
+        *("areal_capacity", "mass_loading_relative_sd"),
         *("electrode_thickness", "coating_thickness", "thickness_after_calendering", "thickness_relative_sd"),
         *("tortuosity", "tortuosity_factor", "tortuosity_factor_solid", "tortuosity_through_plane"),
         *(
@@ -38,6 +38,8 @@ RESULTS = frozenset(
         *("state_of_health", "capacity_fade_rate"),
     }
 )
+# Measured on the coating: settings for calendering, results for everything before it.
+COATING_RESULTS = frozenset({"mass_loading", "active_mass", "coating_weight"})
 _MAX_MISSING = 0.2  # largest fraction of empty cells with which a column is still chosen
 
 
@@ -85,20 +87,22 @@ def choose_inputs(
     if inputs is not None:
         return _checked(source, target, outputs, inputs)
     names, notes = [], []
-    results = [n for n in target.number_names if n in RESULTS and n not in outputs]
+    is_calendering = all(name.endswith("_after_calendering") for name in outputs)
+    results_here = RESULTS if is_calendering else RESULTS | COATING_RESULTS
+    results = [n for n in target.number_names if n in results_here and n not in outputs]
     if results:
         notes.append(
             f"not used as inputs, being results themselves: {', '.join(results)} (name them to use them)."
         )
     for name in target.number_names:
-        if name in outputs or name in RESULTS:
+        if name in outputs or name in results_here:
             continue
         reason = _unfit(source, target, name, strategy)
         if reason:
             notes.append(f"{name} is left out: {reason}.")
         else:
             names.append(name)
-    only_source = [n for n in source.number_names if n not in target.names and n not in RESULTS]
+    only_source = [n for n in source.number_names if n not in target.names and n not in results_here]
     if only_source:
         notes.append(f"only the source has {', '.join(only_source)}; the target's model cannot use them.")
     if not any(name in source.names for name in names):
