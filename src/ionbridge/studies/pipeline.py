@@ -177,7 +177,7 @@ def transfer_tables(
         notes += [note for note in more if note not in notes]
     with one_thread():
         models = {
-            output: _fit_model(*used, choice.names, output, strategy, level, random_state)
+            output: _fit_model(*used, choice.names, output, strategy, level, random_state, group)
             for output, used in tables.items()
         }
     studies: dict[str, StudyResult | None] = {}
@@ -261,12 +261,13 @@ def _fit_model(
     strategy: str,
     level: float,
     random_state: int,
+    group: str | None,
 ) -> TransferModel:
     quantities = tuple(target.quantity(name) for name in inputs)
     model = TransferModel(
         quantities, target.quantity(output), strategy, level=level, random_state=random_state
     )
-    return model.fit(target, source)
+    return model.fit(target, source, group=group)
 
 
 def _design(

@@ -304,9 +304,10 @@ def _problem(
     strategy: AbstractStrategy, trial: _Trial, arrays: StudyArrays, prepared: Mapping[int, Any]
 ) -> TransferProblem:
     X, y = arrays.X_target[trial.train], arrays.y_target[trial.train]
+    groups = None if arrays.groups is None else np.asarray(arrays.groups)[trial.train]
     if strategy.needs == "nothing":
         everything = np.ones(X.shape[1], dtype=bool)
-        return TransferProblem(X[:0], y[:0], X, y, everything, random_state=trial.random_state)
+        return TransferProblem(X[:0], y[:0], X, y, everything, None, trial.random_state, groups)
     model = prepared.get(trial.seed)
     if isinstance(model, Failure):
         raise RuntimeError(f"the source model could not be prepared: {model}")
@@ -318,6 +319,7 @@ def _problem(
         arrays.shared,
         model,
         trial.random_state,
+        groups,
     )
 
 

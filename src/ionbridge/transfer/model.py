@@ -65,7 +65,13 @@ class TransferModel(BaseEstimator):
         self.level = level
         self.random_state = random_state
 
-    def fit(self, target: Table, source: Table | None = None, source_model: Any = None) -> Self:
+    def fit(
+        self,
+        target: Table,
+        source: Table | None = None,
+        source_model: Any = None,
+        group: str | None = None,
+    ) -> Self:
         """Adapt to the target.
 
         Parameters
@@ -74,6 +80,8 @@ class TransferModel(BaseEstimator):
         source : table with the output and at least one of the inputs; None to learn from the
             target alone or from `source_model`.
         source_model : result of the strategy's `prepare_source`.
+        group : label column of the target; rows with the same label (replicates of one condition)
+            are left out together when errors and intervals are found.
 
         Raises
         ------
@@ -97,7 +105,14 @@ class TransferModel(BaseEstimator):
             )
         X_source, y_source, shared = _source_rows(source, names, output.name)
         problem = TransferProblem(
-            X_source[:, shared], y_source, X_target, y_target, shared, source_model, self.random_state
+            X_source[:, shared],
+            y_source,
+            X_target,
+            y_target,
+            shared,
+            source_model,
+            self.random_state,
+            None if group is None else target.column(group),
         )
         made = make_strategy(self.strategy) if isinstance(self.strategy, str) else clone(self.strategy)
         if "random_state" in made.get_params():
@@ -113,7 +128,7 @@ class TransferModel(BaseEstimator):
         self.source_domain_ = None if source is None else source.domain.to_dict()
         self.data_sha256_ = {"target": target.sha256} | ({} if source is None else {"source": source.sha256})
         self.cv_mape_ = _mape(y_target, self.strategy_.out_of_fold_)
-        alone = TargetOnly(random_state=self.random_state).fit(X_target, y_target)
+        alone = TargetOnly(random_state=self.random_state).fit(X_target, y_target, groups=problem.groups)
         self.cv_mape_target_only_ = _mape(y_target, alone.out_of_fold_)
         return self
 
