@@ -18,7 +18,11 @@ __all__ = ["Auto", "default_members"]
 
 
 def default_members() -> dict[str, AbstractStrategy]:
-    """The models that `Auto` averages: with and without the source, from rigid to flexible."""
+    """The models that `Auto` averages: with and without the source, from rigid to flexible.
+
+    Every target-only family that users know stands among them, so that `auto` is never far behind
+    one that happens to suit the data.
+    """
     return {
         "hierarchical_gp": HierarchicalGP(),
         "hierarchical_gp_no_trend": HierarchicalGP(linear=False),
@@ -28,6 +32,7 @@ def default_members() -> dict[str, AbstractStrategy]:
         "gaussian_process_trend": TargetOnly(GaussianProcess()),
         "linear": TargetOnly(GaussianProcess(deviation=False)),
         "random_forest": TargetOnly(Forest(n_trees=50)),
+        "gradient_boosting": TargetOnly("gradient_boosting"),
         "mean": TargetOnly("mean"),
     }
 
