@@ -39,12 +39,22 @@ class AbstractLoss(ABC):
         """
 
     @abstractmethod
-    def gradient(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+    def row_scale(self, y: Tensor, weights: Tensor) -> Tensor:
+        """What `gradient` needs of the rows, computed once an epoch; shape (n_members, n_rows, ...).
+
+        Parameters
+        ----------
+        weights : shape (n_members, n_rows, 1)
+            Weight of each row in its batch; zero for rows that only pad the stack.
+        """
+
+    @abstractmethod
+    def gradient(self, outputs: Tensor, y: Tensor, scale: Tensor) -> Tensor:
         """Gradient of ``sum(weights * values)`` with respect to `outputs`, a new tensor.
 
         Parameters
         ----------
-        weights : shape (n_members, n_rows, 1); zero for rows that only pad the stack.
+        scale : the rows' part of `row_scale`.
         """
 
 
@@ -54,8 +64,11 @@ class MeanSquared(AbstractLoss):
     def values(self, outputs: Tensor, y: Tensor) -> Tensor:
         return (outputs - y).square().mean(-1)
 
-    def gradient(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
-        return torch.sub(outputs, y).mul_(weights).mul_(2.0 / y.shape[-1])
+    def row_scale(self, y: Tensor, weights: Tensor) -> Tensor:
+        return weights * (2.0 / y.shape[-1])
+
+    def gradient(self, outputs: Tensor, y: Tensor, scale: Tensor) -> Tensor:
+        return torch.sub(outputs, y).mul_(scale)
 
 
 class MeanAbsolutePercentage(AbstractLoss):
@@ -64,9 +77,11 @@ class MeanAbsolutePercentage(AbstractLoss):
     def values(self, outputs: Tensor, y: Tensor) -> Tensor:
         return ((outputs - y) / y.abs().clamp(min=SMALLEST_OUTPUT)).abs().mean(-1).mul(100.0)
 
-    def gradient(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
-        slope = torch.sub(outputs, y).sign_().mul_(weights).mul_(100.0 / y.shape[-1])
-        return slope.div_(y.abs().clamp_(min=SMALLEST_OUTPUT))
+    def row_scale(self, y: Tensor, weights: Tensor) -> Tensor:
+        return weights * (100.0 / y.shape[-1]) / y.abs().clamp_(min=SMALLEST_OUTPUT)
+
+    def gradient(self, outputs: Tensor, y: Tensor, scale: Tensor) -> Tensor:
+        return torch.sub(outputs, y).sign_().mul_(scale)
 
 
 class Huber(AbstractLoss):
@@ -82,9 +97,11 @@ class Huber(AbstractLoss):
         near = error.clamp(max=self.delta)
         return (near * (error - 0.5 * near)).mean(-1)
 
-    def gradient(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
-        error = torch.sub(outputs, y).clamp_(-self.delta, self.delta)
-        return error.mul_(weights).mul_(1.0 / y.shape[-1])
+    def row_scale(self, y: Tensor, weights: Tensor) -> Tensor:
+        return weights / y.shape[-1]
+
+    def gradient(self, outputs: Tensor, y: Tensor, scale: Tensor) -> Tensor:
+        return torch.sub(outputs, y).clamp_(-self.delta, self.delta).mul_(scale)
 
 
 class GaussianNLL(AbstractLoss):
@@ -104,12 +121,15 @@ class GaussianNLL(AbstractLoss):
         mean, log_variance = self._parts(outputs)
         return 0.5 * (log_variance + (mean - y).square() * torch.exp(-log_variance)).mean(-1)
 
-    def gradient(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+    def row_scale(self, y: Tensor, weights: Tensor) -> Tensor:
+        return weights / y.shape[-1]
+
+    def gradient(self, outputs: Tensor, y: Tensor, scale: Tensor) -> Tensor:
         mean, log_variance = self._parts(outputs)
         precision, error = torch.exp(-log_variance), mean - y
         inside = outputs[..., y.shape[-1] :].abs() <= LOG_VARIANCE_LIMIT
         by_log_variance = 0.5 * (1.0 - error.square() * precision) * inside
-        return torch.cat([error * precision, by_log_variance], dim=-1) * (weights / y.shape[-1])
+        return torch.cat([error * precision, by_log_variance], dim=-1) * scale
 
 
 LOSSES: dict[str, type[AbstractLoss]] = {

@@ -45,7 +45,7 @@ _aten = torch.ops.aten
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation(
-        lambda z, out: torch.clamp(z, min=0.0, out=out),
+        lambda z, out: torch.clamp_min(z, 0.0, out=out),
         lambda d, h: _aten.threshold_backward.grad_input(d, h, 0.0, grad_input=d),
         saves_input=False,
         floor=0.0,
@@ -339,7 +339,7 @@ class _OutputLayer:
             torch.sum(gradient, 1, out=wanted["bias"])
         if not self.passes_down:
             return None
-        below = self._scratch.get("below", gradient.shape[1], self._n_inputs)
+        below = self._scratch.get("products", gradient.shape[1], self._n_inputs)
         if self._n_outputs > 1:
             return torch.bmm(gradient, self._weight_transposed, out=below)
         return torch.mul(gradient, self._weight_transposed, out=below)

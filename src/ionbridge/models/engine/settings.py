@@ -35,7 +35,7 @@ class TrainingSettings:
         parameters are restored; None trains all epochs.
     check_every : epochs between two checks.
     device : ``"cpu"``, ``"cuda"`` or ``"auto"`` (CUDA where it is available).
-    chunk_size : members trained at once; None lets the engine choose (32 on a CPU, whose cache
+    chunk_size : members trained at once; None lets the engine choose (64 on a CPU, whose cache
         they should fit, 512 on CUDA).
     beta_1, beta_2, epsilon : constants of Adam [1]_.
 

@@ -84,15 +84,21 @@ class _Rows:
         self._input_offsets = none if plan.inputs_shared else offsets
         self._target_offsets = none if len(targets) == 1 else offsets
 
-    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather inputs (n_members, n, ...) and targets (n_members, n, n_targets) of `index` (n_members, n)."""
-        pairs = ((self._inputs, self._input_offsets), (self._targets, self._target_offsets))
-        fetched = (
-            torch.index_select(values, 0, (index + offsets).flatten()).view(*index.shape, *values.shape[1:])
-            for values, offsets in pairs
+    def empty(self, n: int) -> tuple[Tensor, Tensor]:
+        """Make room for inputs (n_members, n, ...) and targets (n_members, n, n_targets)."""
+        n_members = len(self._target_offsets)
+        inputs, targets = (
+            values.new_empty(n_members, n, *values.shape[1:]) for values in (self._inputs, self._targets)
         )
-        inputs, targets = fetched
         return inputs, targets
+
+    def fetch(self, index: Tensor, inputs: Tensor, targets: Tensor) -> None:
+        """Gather the rows `index` (n_members, n) into what `empty` returned."""
+        for values, offsets, out in (
+            (self._inputs, self._input_offsets, inputs),
+            (self._targets, self._target_offsets, targets),
+        ):
+            torch.index_select(values, 0, (index + offsets).view(-1), out=out.view(-1, *values.shape[1:]))
 
     def keep(self, members: Tensor) -> None:
         """Drop the other members."""
@@ -161,12 +167,16 @@ class _Segment:
 
 @dataclass(frozen=True)
 class _Batch:
-    """One place in an epoch: rows `start` to `stop` of its first `n_members` members."""
+    """One place in an epoch: some consecutive rows of the first `n_members` members.
 
-    start: int
-    stop: int
+    The tensors are views of the stack's own, which every epoch fills anew.
+    """
+
     n_members: int
-    weights: Tensor
+    inputs: Tensor
+    targets: Tensor
+    scale: Tensor
+    outputs: Tensor
     bound: AbstractBoundStack
     segments: list[_Segment]
 
@@ -182,11 +192,12 @@ class _Stack:
         self,
         module: AbstractStackedModule,
         plan: MemberPlan,
+        rows: _Rows,
         settings: TrainingSettings,
         device: torch.device,
     ) -> None:
         self._module, self._settings, self._device = module, settings, device
-        self._loss = plan.loss
+        self._loss, self._rows = plan.loss, rows
         layout = module.blocks
         self._parameters = ParameterBuffer.from_rows(layout, plan.initial, device)
         self._first = ParameterBuffer(layout, len(plan.seeds), device)
@@ -194,44 +205,49 @@ class _Stack:
         self._load(plan, 0)
 
     def _load(self, plan: MemberPlan, epochs_done: int) -> None:
-        module, device, n_members = self._module, self._device, len(plan.seeds)
-        self._gradients = ParameterBuffer(module.blocks, n_members, device)
+        self.n_members = len(plan.seeds)
+        self._gradients = ParameterBuffer(self._module.blocks, self.n_members, self._device)
         self._masks: dict[str, Tensor] = {}
         self._penalties: dict[str, tuple[Tensor, Tensor]] = {}
-        trainable = [b.name for b in module.blocks if self._is_trainable(plan, b.place)]
-        for block in module.blocks:
-            if block.name in trainable:
+        self._trainable = [b.name for b in self._module.blocks if self._is_trainable(plan, b.place)]
+        for block in self._module.blocks:
+            if block.name in self._trainable:
                 self._load_block(plan, block.name, block.place, block.shape)
-        _, counts = _padded(plan.train)
-        n_max, size = int(counts.max()), self._settings.batch_size or int(counts.max())
+        counts = plan.train.sum(axis=1)
+        n_max = int(counts.max())
+        size = self._settings.batch_size or n_max
         place = np.arange(n_max)
-        first = (place // size) * size
+        is_real, first = place < counts[:, None], (place // size) * size
         in_batch = np.minimum(counts[:, None], first + size) - first
-        weights = np.where(place < counts[:, None], 1.0 / np.maximum(in_batch, 1), 0.0)
-        self._weights = torch.as_tensor(weights[..., None].astype(np.float32), device=device)
-        self._means = torch.as_tensor(
-            ((place < counts[:, None]) / counts[:, None]).astype(np.float32), device=device
-        )
-        segments = self._segments(plan, trainable, epochs_done)
-        self._batches = []
+        self._weights = self._tensor(np.where(is_real, 1.0 / np.maximum(in_batch, 1), 0.0)[..., None])
+        self._means = self._tensor(is_real / counts[:, None])
+        self._inputs, self._targets = self._rows.empty(n_max)
+        self._scale = self._loss.row_scale(torch.ones_like(self._targets), self._weights)
+        n_outputs = self._targets.shape[-1] * self._loss.n_outputs_per_target
+        self._outputs = self._targets.new_zeros(self.n_members, n_max, n_outputs)
+        self._batches = self._make_batches(plan, counts, size, epochs_done)
+
+    def _make_batches(
+        self, plan: MemberPlan, counts: NDArray[np.int64], size: int, epochs_done: int
+    ) -> list[_Batch]:
+        segments = self._segments(plan, self._trainable, epochs_done)
+        bound: dict[int, AbstractBoundStack] = {}  # shared by batches, so that they share scratch memory
+        batches = []
         for k in range(int(plan.n_batches.max())):
-            n_active = int((plan.n_batches > k).sum())
-            start, stop = k * size, min((k + 1) * size, int(counts[:n_active].max()))
-            self._batches.append(
-                _Batch(
-                    start,
-                    stop,
-                    n_active,
-                    self._weights[:n_active, start:stop],
-                    module.bind(
-                        self._parameters.part(0, n_active),
-                        self._gradients.part(0, n_active),
-                        frozenset(trainable),
-                    ),
-                    [s for s in segments if s.n_batches > k],
-                )
+            n = int((plan.n_batches > k).sum())
+            rows = slice(k * size, min((k + 1) * size, int(counts[:n].max())))
+            if n not in bound:
+                parameters, gradients = self._parameters.part(0, n), self._gradients.part(0, n)
+                bound[n] = self._module.bind(parameters, gradients, frozenset(self._trainable))
+            inputs, targets, scale, outputs = (
+                values[:n, rows] for values in (self._inputs, self._targets, self._scale, self._outputs)
             )
-        self.n_members = n_members
+            taking_part = [segment for segment in segments if segment.n_batches > k]
+            batches.append(_Batch(n, inputs, targets, scale, outputs, bound[n], taking_part))
+        return batches
+
+    def _tensor(self, values: NDArray) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32), device=self._device)
 
     @staticmethod
     def _is_trainable(plan: MemberPlan, place: slice) -> bool:
@@ -239,8 +255,7 @@ class _Stack:
 
     def _load_block(self, plan: MemberPlan, name: str, place: slice, shape: tuple[int, ...]) -> None:
         def tensor(values: NDArray) -> Tensor:
-            rows = np.ascontiguousarray(values[:, place], dtype=np.float32)
-            return torch.as_tensor(rows, device=self._device).view(-1, *shape)
+            return self._tensor(values[:, place]).view(-1, *shape)
 
         if plan.trainable is not None and not plan.trainable[:, place].all():
             self._masks[name] = tensor(plan.trainable)
@@ -262,17 +277,20 @@ class _Stack:
             segments.append(_Segment(rate, n_batches, tensors, step))  # type: ignore[arg-type]
         return segments
 
-    def train_epoch(self, inputs: Tensor, targets: Tensor, rate_factor: float) -> Tensor:
+    def load_rows(self, index: Tensor) -> None:
+        """Put the rows of an epoch, shape (n_members, n_max), in place."""
+        self._rows.fetch(index, self._inputs, self._targets)
+        self._scale.copy_(self._loss.row_scale(self._targets, self._weights))
+
+    def train_epoch(self, rate_factor: float) -> Tensor:
         """Make one pass; return the mean loss of each member as seen before each step, (n_members,)."""
-        seen: list[Tensor] = []
         settings = self._settings
         for batch in self._batches:
-            rows = slice(batch.start, batch.stop)
-            outputs = batch.bound.forward(inputs[: batch.n_members, rows])
-            y = targets[: batch.n_members, rows]
-            seen.append(outputs.clone())
-            batch.bound.backward(self._loss.gradient(outputs, y, batch.weights))
-            self._regularise(batch.n_members)
+            outputs = batch.bound.forward(batch.inputs)
+            batch.outputs.copy_(outputs)
+            batch.bound.backward(self._loss.gradient(outputs, batch.targets, batch.scale))
+            if self._penalties or self._masks:
+                self._regularise(batch.n_members)
             for segment in batch.segments:
                 segment.step.add_(1.0)
                 adam_step(
@@ -283,14 +301,7 @@ class _Stack:
                     beta_2=settings.beta_2,
                     epsilon=settings.epsilon,
                 )
-        return self._mean_loss(seen, targets)
-
-    def _mean_loss(self, seen: list[Tensor], targets: Tensor) -> Tensor:
-        outputs = seen[0] if len(seen) == 1 else targets.new_zeros(*targets.shape[:2], seen[0].shape[-1])
-        if len(seen) > 1:
-            for batch, values in zip(self._batches, seen, strict=True):
-                outputs[: batch.n_members, batch.start : batch.stop] = values
-        return (self._loss.values(outputs, targets) * self._means).sum(1)
+        return (self._loss.values(self._outputs, self._targets) * self._means).sum(1)
 
     def _regularise(self, n_members: int) -> None:
         for name, (strength, centre) in self._penalties.items():
@@ -322,7 +333,8 @@ class _EarlyStopping:
 
     def __init__(self, plan: MemberPlan, rows: _Rows, stack: _Stack, device: torch.device) -> None:
         index, counts = _padded(plan.validation)
-        self.inputs, self.targets = rows.fetch(torch.as_tensor(index, device=device))
+        self.inputs, self.targets = rows.empty(index.shape[1])
+        rows.fetch(torch.as_tensor(index, device=device), self.inputs, self.targets)
         weights = (np.arange(index.shape[1]) < counts[:, None]) / counts[:, None]
         self.weights = torch.as_tensor(weights.astype(np.float32), device=device)
         n_members = len(plan.seeds)
@@ -362,18 +374,19 @@ def train_chunk(
     """Train the members of one stack to the end; see `train_stack`."""
     n_members = len(plan.seeds)
     rows, order = _Rows(plan, device), _Order(plan, settings.epochs, device)
-    stack = _Stack(module, plan, settings, device)
+    stack = _Stack(module, plan, rows, settings, device)
     stopping = _EarlyStopping(plan, rows, stack, device) if settings.patience is not None else None
     active = torch.arange(n_members, device=device)
     losses: list[Tensor] = []
     checks: list[Tensor] = []
-    data: tuple[Tensor, Tensor] | None = None
+    is_loaded = False
     with torch.enable_grad():
         for epoch in range(settings.epochs):
-            if data is None or not order.is_fixed:
-                data = rows.fetch(order.epoch(epoch))
+            if not (is_loaded and order.is_fixed):
+                stack.load_rows(order.epoch(epoch))
+                is_loaded = True
             noted = torch.full((n_members,), math.nan, device=device)
-            noted[active] = stack.train_epoch(*data, _rate_factor(settings, epoch))
+            noted[active] = stack.train_epoch(_rate_factor(settings, epoch))
             losses.append(noted)
             if stopping is None or (epoch + 1) % settings.check_every:
                 continue
@@ -390,7 +403,7 @@ def train_chunk(
                 order.keep(kept)
                 stopping.keep(places)
                 stack.keep(places, plan, epoch + 1)
-                active, data = active[places], None
+                active, is_loaded = active[places], False
     return _result(stack, stopping, losses, checks, n_members)
 
 

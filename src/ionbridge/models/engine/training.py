@@ -22,7 +22,7 @@ from ionbridge.models.engine.stack import MemberPlan, train_chunk
 
 __all__ = ["predict_stack", "train_stack"]
 
-CHUNK_SIZE = {"cpu": 32, "cuda": 512}
+CHUNK_SIZE = {"cpu": 64, "cuda": 512}
 PREDICTED_ROWS = 512  # rows at once, whose hidden layers stay in the cache
 ROW_MULTIPLE = 64  # full tiles only, so that a row's outputs do not depend on its place among the rows
 
