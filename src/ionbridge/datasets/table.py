@@ -27,6 +27,8 @@ from ionbridge.quantities.text import unit_ending
 
 __all__ = ["Table", "header_of"]
 
+_HASH_BLOCK = 2**16  # bounds memory; part of the definition of the hash
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -263,12 +265,14 @@ class Table:
             item = self.definitions[name]
             digest.update(f"\n{name}\t{item.unit}\t{item.kind}\t{len(self)}\n".encode())
             if item.kind == "label":
-                for text in self.frame[name]:
-                    encoded = str(text).encode()
-                    digest.update(len(encoded).to_bytes(4, "little") + encoded)
+                texts = self.frame[name].tolist()
+                digest.update(np.array([len(text) for text in texts], dtype="<i4").tobytes())
+                digest.update("".join(texts).encode())
             else:
-                for part in _canonical(self.frame[name].to_numpy(dtype=float)):
-                    digest.update(part.tobytes())
+                values = self.frame[name].to_numpy(dtype=float)
+                for start in range(0, len(values), _HASH_BLOCK):
+                    for part in _canonical(values[start : start + _HASH_BLOCK]):
+                        digest.update(part.tobytes())
         return digest.hexdigest()
 
     def to_csv(self, path: str | Path) -> None:
@@ -316,7 +320,10 @@ def _canonical(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
     return digits, powers
 
 
+_TENS = np.power(10.0, np.arange(-162, 163))
+
+
 def _shifted(numbers: NDArray[np.float64], powers: NDArray[np.int64]) -> NDArray[np.float64]:
     """Multiply by powers of ten in two steps, which keeps very small numbers from overflowing."""
     half = powers // 2
-    return numbers * np.power(10.0, half) * np.power(10.0, powers - half)
+    return numbers * _TENS[half + 162] * _TENS[powers - half + 162]

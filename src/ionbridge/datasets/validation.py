@@ -89,7 +89,7 @@ class TableChecker:
     """Collects what is wrong with a table while its chunks pass by.
 
     Memory is bounded: per column at most `MAX_KEPT` findings of a kind and a sample of values,
-    and per row one 64-bit hash to find copies.
+    and per row a hash and a row number (12 bytes, 20 while they are compared) to find copies.
 
     Parameters
     ----------
@@ -102,8 +102,7 @@ class TableChecker:
         self.columns = list(columns)
         self.n_rows = 0
         self._states = {c.quantity.name: _ColumnState(c) for c in columns if c.quantity.kind != "label"}
-        self._hashes: list[NDArray[np.uint64]] = []
-        self._rows: list[NDArray[np.int64]] = []
+        self._hashes: list[tuple[NDArray[np.uint64], NDArray[np.uint32]]] = []
 
     def add_error(self, column: Column, row: int | None, value: str, expected: str, remedy: str) -> None:
         """Note an error of one cell."""
@@ -136,8 +135,7 @@ class TableChecker:
         is_whole = np.ones(len(rows), dtype=bool)
         for positions in (bad or {}).values():
             is_whole[list(positions)] = False  # a cell that was refused is not known to be a copy
-        self._hashes.append(self._hash(values, len(rows))[is_whole])
-        self._rows.append(np.asarray(rows, dtype=np.int64)[is_whole])
+        self._hashes.append((self._hash(values, len(rows))[is_whole], rows[is_whole].astype(np.uint32)))
 
     def _hash(self, values: Mapping[str, Any], n_rows: int) -> NDArray[np.uint64]:
         hashed = np.zeros(n_rows, dtype=np.uint64)
@@ -286,28 +284,36 @@ class TableChecker:
         ]
 
     def _copies(self) -> list[Problem]:
-        hashes, rows = np.concatenate(self._hashes), np.concatenate(self._rows)
-        order = np.argsort(hashes, kind="stable")
-        same = np.flatnonzero(hashes[order][1:] == hashes[order][:-1])
-        if not len(same):
+        """Find rows with equal hashes; memory is one sorted copy of the hashes."""
+        hashes = np.concatenate([piece for piece, _ in self._hashes])
+        hashes.sort()
+        repeated = hashes[1:][hashes[1:] == hashes[:-1]]
+        n_copies = len(repeated)
+        del hashes
+        if not n_copies:
             return []
-        first_of: dict[int, int] = {}
-        for position in same[: 10 * MAX_KEPT]:
-            first_of.setdefault(int(hashes[order[position]]), int(rows[order[position]]))
-        copies = sorted(
-            (int(rows[order[p + 1]]), first_of[int(hashes[order[p]])]) for p in same[: 10 * MAX_KEPT]
-        )
         remedy = "Delete copies; repeated measurements are better told apart by a sample column."
-        found = [
-            Problem("warning", self.file, "each row once", remedy, row, "", f"an exact copy of row {first}")
-            for row, first in copies[:MAX_KEPT]
-        ]
-        if len(same) > MAX_KEPT:
-            n_more = len(same) - MAX_KEPT
-            found.append(
-                Problem("warning", self.file, "each row once", remedy, value=f"{n_more} more copies")
-            )
+        found: list[Problem] = []
+        first_of: dict[int, int] = {}
+        for piece, rows in self._hashes:
+            for position in np.flatnonzero(_is_among(piece, repeated)):
+                key, row = int(piece[position]), int(rows[position])
+                first = first_of.setdefault(key, row)
+                if first != row and len(found) < MAX_KEPT:
+                    text = f"an exact copy of row {first}"
+                    found.append(Problem("warning", self.file, "each row once", remedy, row, "", text))
+            if len(found) == MAX_KEPT:
+                break
+        if n_copies > len(found):
+            text = f"{n_copies - len(found)} more copies"
+            found.append(Problem("warning", self.file, "each row once", remedy, value=text))
         return found
+
+
+def _is_among(values: NDArray[np.uint64], ordered: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    positions = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    is_equal: NDArray[np.bool_] = ordered[positions] == values
+    return is_equal
 
 
 def _listed(rows: Sequence[int], n_rows: int, most: int = 8) -> str:

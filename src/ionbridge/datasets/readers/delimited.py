@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ionbridge.datasets.cells import is_number
 from ionbridge.datasets.ingest import CHUNK_ROWS, RawChunk
@@ -169,47 +170,49 @@ class DelimitedSource:
                 stream.readline()
             reader = csv.reader(stream, delimiter=self.delimiter)
             next(reader, None)
-            numbered = self._rows(reader)
             while True:
-                chunk = self._chunk(list(itertools.islice(numbered, CHUNK_ROWS)))
-                if chunk is None:
+                line = reader.line_num + self._skipped + 1
+                rows = self._next_rows(reader)
+                if not rows:
                     return
-                yield chunk
+                n_lines = reader.line_num + self._skipped + 1 - line
+                yield self._chunk(rows, _line_numbers(rows, line, n_lines))
 
-    def _rows(self, reader: Any) -> Iterator[tuple[int, list[str]]]:
-        """Rows with their line number; blank lines are left out."""
-        line = reader.line_num + self._skipped
+    def _next_rows(self, reader: Any) -> list[list[str]]:
         try:
-            for row in reader:
-                start, line = line + 1, reader.line_num + self._skipped
-                if row:
-                    yield start, row
+            return list(itertools.islice(reader, CHUNK_ROWS))
         except UnicodeError as error:
             raise DataError(
-                f"{self.file}, after row {line}: the bytes are not {self.encoding}: {error}. Save the file as UTF-8."
+                f"{self.file}, after row {reader.line_num + self._skipped}: the bytes are not {self.encoding}: {error}. "
+                "Save the file as UTF-8."
             ) from error
         except csv.Error as error:
             raise DataError(
-                f"{self.file}, row {line + 1}: the text cannot be cut into cells ({error}). "
-                "Look for a quotation mark that is not closed."
+                f"{self.file}, before row {reader.line_num + self._skipped}: the text cannot be cut into cells "
+                f"({error}). Look for a quotation mark that is not closed."
             ) from error
 
-    def _chunk(self, rows: list[tuple[int, list[str]]]) -> RawChunk | None:
-        if not rows:
-            return None
-        n_columns, problems, kept = len(self.header), [], []
-        for line, row in rows:
-            is_comment = row[0].lstrip().startswith("#")  # unless full: a sample may be called '#1'
-            surplus = row[n_columns:]
-            if not any(cell.strip() for cell in row) or (is_comment and n_columns == 1):
+    def _chunk(self, rows: list[list[str]], lines: NDArray[np.int64]) -> RawChunk:
+        n_columns = len(self.header)
+        lengths = set(map(len, rows))
+        blank = [""] * n_columns
+        if lengths == {n_columns} and n_columns > 1 and blank not in rows:  # nearly always, and fast
+            return RawChunk(lines, list(zip(*rows, strict=True)))
+        problems: list[Problem] = []
+        kept, numbers = [], []
+        for row, line in zip(rows, lines.tolist(), strict=True):
+            if row == blank or (len(row) != n_columns and not any(cell.strip() for cell in row)):
                 continue
-            if len(row) >= n_columns and not any(cell.strip() for cell in surplus):
-                kept.append((line, row[:n_columns]))
+            is_comment = row[0].lstrip().startswith("#")  # unless full: a sample may be called '#1'
+            if is_comment and n_columns == 1:
+                continue
+            if len(row) >= n_columns and not any(cell.strip() for cell in row[n_columns:]):
+                kept.append(row[:n_columns])
+                numbers.append(line)
             elif not is_comment:
                 problems.append(self._ragged(line, row))
-        numbers = np.array([line for line, _ in kept], dtype=np.int64)
-        cells = list(zip(*(row for _, row in kept), strict=True)) if kept else [()] * n_columns
-        return RawChunk(numbers, cells, problems)
+        cells = list(zip(*kept, strict=True)) if kept else [()] * n_columns
+        return RawChunk(np.array(numbers, dtype=np.int64), cells, problems)
 
     def _ragged(self, line: int, row: list[str]) -> Problem:
         remedy = "Complete the row; empty cells still need their delimiter."
@@ -227,6 +230,16 @@ class DelimitedSource:
             "",
             f"{len(row)} cells (delimiter {name})",
         )
+
+
+def _line_numbers(rows: list[list[str]], first: int, n_lines: int) -> NDArray[np.int64]:
+    """Line of the file on which each row starts; a quoted cell may span several lines."""
+    if n_lines == len(rows):
+        return np.arange(first, first + n_lines, dtype=np.int64)
+    heights = [
+        1 + sum(len(cell.splitlines()) - 1 for cell in row if "\n" in cell or "\r" in cell) for row in rows
+    ]
+    return first + np.concatenate([[0], np.cumsum(heights[:-1], dtype=np.int64)])
 
 
 def _head(stream: TextIO, n_lines: int = 200) -> tuple[int, list[str]]:
