@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.datasets.cycling.stand_ins import HIGH, LOW, NOMINAL, half_cycles, series
 
 from ionbridge.datasets.cycling import (
     CurveGrid,
@@ -23,6 +22,7 @@ from ionbridge.datasets.cycling import (
 )
 from ionbridge.datasets.cycling.curves import curves_on_capacity, curves_on_voltage
 from ionbridge.exceptions import ConfigurationError, DataError, ShapeError
+from tests.datasets.cycling.stand_ins import HIGH, LOW, NOMINAL, half_cycles, series
 
 CAPACITIES = [1.0, 0.98, 0.96, 0.94, 0.92]
 
@@ -185,7 +185,7 @@ def test_conventions_become_ours(convention: str, current: list[float], directio
 
 
 def test_unsigned_current_without_a_direction_is_refused() -> None:
-    with pytest.raises(DataError, match="sample 1 .* direction is unknown"):
+    with pytest.raises(DataError, match=r"sample 1 .* direction is unknown"):
         charging_positive([1.0, 2.0], "unsigned", [1, np.nan])
     with pytest.raises(ConfigurationError, match="needed for an unsigned"):
         charging_positive([1.0], "unsigned")

@@ -8,6 +8,14 @@ from ionbridge.datasets.cycling.cleaning import clean_series
 from ionbridge.datasets.cycling.collection import CyclingSet, read_splits, write_splits
 from ionbridge.datasets.cycling.curves import curves_on_capacity, curves_on_voltage
 from ionbridge.datasets.cycling.end_of_life import EndOfLife, end_of_life, running_median
+from ionbridge.datasets.cycling.formats import CellInfo, CyclerFormat
+from ionbridge.datasets.cycling.reading import (
+    cycler_formats,
+    detect_format,
+    read_cells,
+    read_record,
+    read_series,
+)
 from ionbridge.datasets.cycling.record import CurveSet, CyclingRecord
 from ionbridge.datasets.cycling.series import TimeSeries, join_series
 from ionbridge.datasets.cycling.signs import charging_positive
@@ -16,8 +24,10 @@ from ionbridge.datasets.cycling.storage import load_record, load_set, save_recor
 from ionbridge.datasets.cycling.summary import CurveGrid, record_from_series
 
 __all__ = [
+    "CellInfo",
     "CurveGrid",
     "CurveSet",
+    "CyclerFormat",
     "CyclingRecord",
     "CyclingSet",
     "EndOfLife",
@@ -29,6 +39,8 @@ __all__ = [
     "curves_on_capacity",
     "curves_on_voltage",
     "cycle_table",
+    "cycler_formats",
+    "detect_format",
     "end_of_life",
     "find_cycles",
     "find_steps",
@@ -36,6 +48,9 @@ __all__ = [
     "join_series",
     "load_record",
     "load_set",
+    "read_cells",
+    "read_record",
+    "read_series",
     "read_splits",
     "record_from_series",
     "running_median",

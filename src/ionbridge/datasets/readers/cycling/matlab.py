@@ -48,7 +48,7 @@ def open_version_5(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} does not exist; check the path.")
     try:
         content: dict[str, Any] = loadmat(path, squeeze_me=True, struct_as_record=False)
-    except (ValueError, NotImplementedError, TypeError, OSError) as error:
+    except Exception as error:  # scipy raises many kinds on foreign files
         raise DataError(
             f"{path.name} is not a MATLAB file of version 5 to 7: {error}. Fetch it again."
         ) from error
