@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,12 @@ def test_to_csv_headers_carry_units(table: Table, tmp_path: Path):
     table.to_csv(tmp_path / "a.csv")
     header = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == "sample_id,comma_gap_um,porosity,drying_temperature_K"
+
+
+def test_tables_cross_processes(table: Table):
+    copy = pickle.loads(pickle.dumps(table))
+    assert copy == table
+    assert copy.definitions == table.definitions
 
 
 def test_the_frame_is_plain(table: Table):

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ from ionbridge.datasets.columns import Columns, ColumnSettings
 from ionbridge.datasets.ingest import FrameSource, Ingested, ingest, require_no_errors
 from ionbridge.datasets.problems import Problem
 from ionbridge.exceptions import ConfigurationError, DataError, ShapeError, UnknownNameError
-from ionbridge.quantities import Quantity, catalogue
+from ionbridge.quantities import Quantity
 from ionbridge.quantities.text import unit_ending
 
 __all__ = ["Table", "header_of"]
@@ -54,7 +53,7 @@ class Table:
     warnings: tuple[Problem, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "definitions", MappingProxyType(dict(self.definitions)))
+        object.__setattr__(self, "definitions", dict(self.definitions))  # a proxy would not pickle
         missing = [str(name) for name in self.frame.columns if name not in self.definitions]
         if missing:
             raise ConfigurationError(
@@ -291,12 +290,6 @@ def header_of(item: Quantity, unit: str | None = None) -> str:
         return item.name
     ending = unit_ending(unit or item.unit)
     return f"{item.name}_{ending}" if ending else item.name
-
-
-def own_definitions(table: Table) -> dict[str, Quantity]:
-    """Quantities of a table that are not in the catalogue."""
-    known = catalogue()
-    return {name: item for name, item in table.definitions.items() if known.get(name) != item}
 
 
 def _listed(positions: NDArray[np.int64], most: int = 8) -> str:

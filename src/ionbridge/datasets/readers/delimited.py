@@ -25,7 +25,6 @@ from ionbridge.exceptions import DataError
 
 __all__ = ["DelimitedSource", "detect_dialect", "detect_encoding", "open_source", "read"]
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 _LARGE = 64 * 2**20
 _BLOCK = 2**20
 _SAMPLE = 2**18
