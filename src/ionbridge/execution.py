@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,19 +84,36 @@ class SerialExecutor(Executor):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute with one thread inside the block: small arrays are slower, often far slower, with more."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    """Compute with one thread inside the block: small arrays are slower, often far slower, with more.
 
+    Blocks may be nested and as small as one fit: the inner ones cost nothing.
+    """
+    if getattr(_limited, "depth", 0):
+        yield
+        return
     torch = sys.modules.get("torch")
     n_threads = torch.get_num_threads() if torch else 1
-    with threadpool_limits(1):
-        if torch and n_threads != 1:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
+    _limited.depth = 1
+    try:
+        with _thread_pools("torch" in sys.modules, "scipy.linalg" in sys.modules).limit(limits=1):
             if torch and n_threads != 1:
-                torch.set_num_threads(n_threads)
+                torch.set_num_threads(1)
+            yield
+    finally:
+        _limited.depth = 0
+        if torch and n_threads != 1:
+            torch.set_num_threads(n_threads)
+
+
+@lru_cache(maxsize=4)
+def _thread_pools(*loaded: bool) -> Any:
+    """Find the thread pools of the libraries loaded so far; finding them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
+
+
+_limited = threading.local()
 
 
 def _start_worker() -> None:

@@ -198,10 +198,16 @@ def random_forest(random_state: int = 0) -> Forest:
     return Forest(random_state=random_state)
 
 
-def gradient_boosting(random_state: int = 0) -> CrossFitted:
+def gradient_boosting(random_state: int = 0, n_trees: int = 100, learning_rate: float = 0.1) -> CrossFitted:
     """Gradient-boosted trees with defaults for small tables."""
     return CrossFitted(
-        GradientBoostingRegressor(n_estimators=100, max_depth=3, subsample=0.8, random_state=random_state),
+        GradientBoostingRegressor(
+            n_estimators=n_trees,
+            learning_rate=learning_rate,
+            max_depth=3,
+            subsample=0.8,
+            random_state=random_state,
+        ),
         n_folds=5,
         random_state=random_state,
     )

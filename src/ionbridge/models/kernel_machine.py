@@ -13,6 +13,7 @@ from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import minimize
 
 from ionbridge.exceptions import ConvergenceError
+from ionbridge.execution import one_thread
 from ionbridge.models.base import FloatArray
 from ionbridge.models.folds import assign_folds
 
@@ -344,6 +345,20 @@ class LeaveOutMachines:
         groups : shape (n_rows,); rows of one group are left out together.
         others : as in `KernelMachine.fit`.
         """
+        with one_thread():
+            return cls._fit(X, residual, basis, basis_variance, prior, random_state, groups)
+
+    @classmethod
+    def _fit(
+        cls,
+        X: FloatArray,
+        residual: FloatArray,
+        basis: FloatArray,
+        basis_variance: FloatArray,
+        prior: KernelPrior,
+        random_state: int,
+        groups: np.ndarray | None,
+    ) -> LeaveOutMachines:
         machine = KernelMachine.fit(X, residual, basis, basis_variance, prior, random_state=random_state)
         n_rows = len(X)
         if n_rows > _MAX_REFIT_ROWS:

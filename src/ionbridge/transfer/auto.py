@@ -9,10 +9,12 @@ import numpy as np
 from sklearn.base import clone
 
 from ionbridge.models import FloatArray, Forest, GaussianProcess
+from ionbridge.models.cross_fitted import gradient_boosting
 from ionbridge.models.folds import assign_folds
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 from ionbridge.transfer.baselines import TargetOnly
 from ionbridge.transfer.hierarchical_gp import HierarchicalGP, output_calibration
+from ionbridge.transfer.source_only import SourceOnly
 
 __all__ = ["Auto", "default_members"]
 
@@ -32,7 +34,8 @@ def default_members() -> dict[str, AbstractStrategy]:
         "gaussian_process_trend": TargetOnly(GaussianProcess()),
         "linear": TargetOnly(GaussianProcess(deviation=False)),
         "random_forest": TargetOnly(Forest(n_trees=50)),
-        "gradient_boosting": TargetOnly("gradient_boosting"),
+        "gradient_boosting": TargetOnly(gradient_boosting(n_trees=50, learning_rate=0.15)),
+        "source_only": SourceOnly(),
         "mean": TargetOnly("mean"),
     }
 

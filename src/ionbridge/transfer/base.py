@@ -23,6 +23,7 @@ from ionbridge.exceptions import (
     ShapeError,
     UnsupportedInputsError,
 )
+from ionbridge.execution import one_thread
 from ionbridge.models import FloatArray
 
 __all__ = ["SOURCE", "TARGET", "AbstractStrategy", "Needs", "TransferProblem", "fit_many"]
@@ -192,7 +193,8 @@ class AbstractStrategy(RegressorMixin, BaseEstimator):
         """Learn from a checked problem; `fit` for callers that have split the rows already."""
         self._check_problem(problem)
         self.n_features_in_ = problem.X_target.shape[1]
-        self._fit(problem)
+        with one_thread():
+            self._fit(problem)
         return self
 
     @final
@@ -215,12 +217,14 @@ class AbstractStrategy(RegressorMixin, BaseEstimator):
     @final
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict target outputs, shape (n_rows,) [y], for inputs of shape (n_rows, n_features)."""
-        return self._predict(self._check_inputs(X))
+        with one_thread():
+            return self._predict(self._check_inputs(X))
 
     @final
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-out model, shape (n_folds, n_rows) [y]; row f belongs to fold f."""
-        return self._predict_folds(self._check_inputs(X))
+        with one_thread():
+            return self._predict_folds(self._check_inputs(X))
 
     @final
     def _check_inputs(self, X: ArrayLike) -> FloatArray:
@@ -270,5 +274,6 @@ def fit_many(strategy: AbstractStrategy, problems: Sequence[TransferProblem]) ->
     for c, p in zip(clones, problems, strict=True):
         c._check_problem(p)
         c.n_features_in_ = p.X_target.shape[1]
-    batched(clones, problems)
+    with one_thread():
+        batched(clones, problems)
     return clones
