@@ -165,6 +165,25 @@ def test_early_stopping_restores_the_best_parameters_and_compacting_changes_noth
         assert np.mean((outputs - y[validation]) ** 2) == pytest.approx(history[best - 1], rel=1e-3)
 
 
+def test_histories_of_chunks_that_stop_at_different_epochs_are_padded():
+    X, y = rows(40)
+    settings = TrainingSettings(epochs=60, batch_size=None, patience=4, check_every=2, chunk_size=1)
+    trained = train_stack(
+        StackedMLP(3, (8,)),
+        X,
+        y,
+        seeds=[0, 1],
+        settings=settings,
+        learning_rate=[0.3, 1e-3],
+        validation_mask=np.arange(40) % 4 == 0,
+    )
+    assert trained.stopped_epoch[0] < trained.stopped_epoch[1] == 60
+    assert np.isfinite(trained.loss_history).sum(axis=1).tolist() == trained.stopped_epoch.tolist()
+    assert (
+        np.isfinite(trained.validation_history).sum(axis=1).tolist() == (trained.stopped_epoch // 2).tolist()
+    )
+
+
 def test_frozen_parameters_stay_and_differ_between_members():
     X, y = rows()
     module = StackedMLP(3, (8, 8), film=True)
@@ -321,6 +340,7 @@ def test_bad_arguments_say_what_to_do(arguments, error, match):
         (lambda: TrainingSettings(weight_decay=-1.0), ConfigurationError, "'weight_decay'"),
         (lambda: TrainingSettings(epsilon=0.0), ConfigurationError, "'epsilon'"),
         (lambda: TrainingSettings(schedule="step"), ConfigurationError, "'schedule'"),
+        (lambda: TrainingSettings(epochs=3, patience=1, check_every=5), ConfigurationError, "'check_every'"),
         (lambda: TrainingSettings(device="tpu"), ConfigurationError, "'device'"),
         (lambda: TrainingSettings(loss="mapee"), UnknownNameError, "nearest known: mape"),
         (lambda: Huber(0.0), ConfigurationError, "'delta'"),

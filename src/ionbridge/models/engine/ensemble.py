@@ -29,6 +29,7 @@ __all__ = [
     "draw_folds",
     "group_rows",
     "out_of_fold",
+    "to_space",
 ]
 
 Space = Literal["log", "standard", "raw"]

@@ -251,6 +251,7 @@ class _HiddenLayer:
     ) -> None:
         self.passes_down = True
         self._activation = activation
+        self._keeps_input = activation.saves_input and bool(trainable)  # else it is overwritten
         self._weight = parameters[f"{name}.weight"]
         self._weight_transposed = self._weight.transpose(1, 2)
         self._bias = parameters[f"{name}.bias"].unsqueeze(1)
@@ -276,7 +277,7 @@ class _HiddenLayer:
             self._linear = z
             z = scratch.get("film", n_rows, self._width)
             torch.addcmul(self._shift, self._linear, self._scale, out=z)
-        h = scratch.get("active", n_rows, self._width) if self._activation.saves_input else z
+        h = scratch.get("active", n_rows, self._width) if self._keeps_input else z
         self._activation.apply(z, h)
         self._saved = z
         return h

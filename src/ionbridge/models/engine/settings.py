@@ -31,9 +31,9 @@ class TrainingSettings:
     schedule : learning rate over the epochs: constant, or falling to zero along a cosine.
     weight_decay : strength of the pull of every trainable parameter towards zero,
         ``weight_decay / 2 * sum(parameter**2)`` added to the mean loss.
-    patience : checks without a better validation loss after which a member stops and its best
+    patience : epochs without a better validation loss after which a member stops and its best
         parameters are restored; None trains all epochs.
-    check_every : epochs between two checks.
+    check_every : epochs between two looks at the validation loss.
     device : ``"cpu"``, ``"cuda"`` or ``"auto"`` (CUDA where it is available).
     chunk_size : members trained at once; None lets the engine choose (64 on a CPU, whose cache
         they should fit, 512 on CUDA).
@@ -70,6 +70,9 @@ class TrainingSettings:
         _require(self.epsilon > 0, "epsilon", "above 0", self.epsilon)
         _require(self.schedule in ("constant", "cosine"), "schedule", "'constant' or 'cosine'", self.schedule)
         _require(self.device in ("cpu", "cuda", "auto"), "device", "'cpu', 'cuda' or 'auto'", self.device)
+        if self.patience is not None:
+            expected = f"at most 'epochs' ({self.epochs}) for early stopping"
+            _require(self.check_every <= self.epochs, "check_every", expected, self.check_every)
         make_loss(self.loss)
 
 

@@ -71,7 +71,8 @@ def train_stack(
     InsufficientDataError
         If a member has no row to learn from.
     ConvergenceError
-        If the parameters of a member are no longer finite after training.
+        If the parameters of a member are no longer finite after training, or its validation
+        loss never was.
 
     References
     ----------
@@ -255,7 +256,11 @@ def _collect(results: Sequence[TrainedStack], order: NDArray[np.int64]) -> Train
     back = np.argsort(order)
 
     def merged(name: str) -> NDArray:
-        return np.concatenate([getattr(result, name) for result in results])[back]
+        parts = [getattr(result, name) for result in results]
+        if parts[0].ndim == 2:  # a chunk whose members all stopped early has a shorter history
+            width = max(part.shape[1] for part in parts)
+            parts = [np.pad(p, ((0, 0), (0, width - p.shape[1])), constant_values=np.nan) for p in parts]
+        return np.concatenate(parts)[back]
 
     trained = TrainedStack(
         parameters=merged("parameters"),
@@ -264,7 +269,8 @@ def _collect(results: Sequence[TrainedStack], order: NDArray[np.int64]) -> Train
         stopped_epoch=merged("stopped_epoch"),
         best_epoch=merged("best_epoch"),
     )
-    lost = np.flatnonzero(~np.isfinite(trained.parameters).all(axis=1))
+    is_lost = ~np.isfinite(trained.parameters).all(axis=1) | (trained.best_epoch == 0)
+    lost = np.flatnonzero(is_lost)
     if len(lost):
         raise ConvergenceError(
             f"training diverged for {len(lost)} of {len(order)} members (first: {lost[0]}); lower "
