@@ -17,7 +17,9 @@ def read(path, *, domain=None):
         try:
             rows.append({name: float(value) for name, value in (pair.split("=") for pair in line.split())})
         except ValueError as error:
-            raise DataError(f"{path}, row {number}: expected pairs such as gap=0.05; got {line!r}.") from error
+            raise DataError(
+                f"{path}, row {number}: expected pairs such as gap=0.05; got {line!r}."
+            ) from error
     return Table.from_frame(
         pd.DataFrame(rows),
         columns=UNITS,
