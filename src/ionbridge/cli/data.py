@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from ionbridge.cli.data_get import command as get_command
 from ionbridge.cli.options import Reading, reading_options
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console, format_table
@@ -21,11 +22,14 @@ PATH = click.Path(path_type=Path)
 
 @click.group("data", no_args_is_help=True)
 def command() -> None:
-    """Check and describe tables, and start new ones.
+    """Check and describe tables, start new ones, and fetch public data.
 
     Tables are CSV, Excel or Parquet files, one row a sample, one column a quantity. Semicolons and
     decimal commas are recognised.
     """
+
+
+command.add_command(get_command)
 
 
 @make_command(

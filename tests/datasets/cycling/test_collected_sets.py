@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,13 @@ from ionbridge.datasets.cycling import CyclingSet, end_of_life
 from ionbridge.datasets.readers import cycling as readers
 from ionbridge.datasets.readers.cycling.cycle_features import FEATURES
 from ionbridge.exceptions import ConfigurationError, DataError
+
+
+@cache
+def cells_of(name: str, folder: Path) -> CyclingSet:
+    """Read each set once for all tests; records cannot be changed."""
+    cells: CyclingSet = getattr(readers, f"read_{name}")(folder)
+    return cells
 
 
 @pytest.mark.parametrize(
@@ -28,7 +36,7 @@ from ionbridge.exceptions import ConfigurationError, DataError
 def test_sets_are_read_whole(
     data_folder: Path, name: str, n_cells: int, n_censored: int, chemistries: set[str]
 ) -> None:
-    cells: CyclingSet = getattr(readers, f"read_{name}")(data_folder)
+    cells = cells_of(name, data_folder)
     assert (len(cells), int(cells.is_censored.sum()), set(cells.chemistries)) == (
         n_cells,
         n_censored,
@@ -39,7 +47,7 @@ def test_sets_are_read_whole(
 
 
 def test_matr_has_the_official_split_and_repaired_curves(data_folder: Path) -> None:
-    cells = readers.read_matr(data_folder)
+    cells = cells_of("matr", data_folder)
     assert {name: len(ids) for name, ids in cells.splits.items()} == {
         "primary_test": 43,
         "train": 41,
@@ -60,7 +68,7 @@ def test_matr_has_the_official_split_and_repaired_curves(data_folder: Path) -> N
 
 def test_published_variance_model_is_reproduced(data_folder: Path) -> None:
     """Severson's one-feature model on the primary test gives RMSE 138 cycles, also on repaired curves."""
-    cells = readers.read_matr(data_folder)
+    cells = cells_of("matr", data_folder)
 
     def feature(part: CyclingSet) -> np.ndarray:
         curves = [record.curve("discharge_capacity_on_voltage").at([10, 100]) for record in part]
@@ -74,7 +82,7 @@ def test_published_variance_model_is_reproduced(data_folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["calce_cs2", "cycle_features"])
 def test_own_end_of_life_agrees_with_every_label_made_by_a_median(data_folder: Path, name: str) -> None:
-    cells = getattr(readers, f"read_{name}")(data_folder)
+    cells = cells_of(name, data_folder)
     labelled = cells.filter(lambda r: "median" in r.life_definition)
     assert len(labelled) >= 4
     for record in labelled:
@@ -83,7 +91,7 @@ def test_own_end_of_life_agrees_with_every_label_made_by_a_median(data_folder: P
 
 
 def test_hust_split_of_the_literature(data_folder: Path) -> None:
-    cells = readers.read_cycle_features(data_folder)
+    cells = cells_of("cycle_features", data_folder)
     assert (len(cells.split("hust_train")), len(cells.split("hust_test"))) == (55, 22)
     train, test = cells.split("hust_train").lives, cells.split("hust_test").lives
     dummy = np.exp(np.log(train).mean())
@@ -92,15 +100,15 @@ def test_hust_split_of_the_literature(data_folder: Path) -> None:
 
 
 def test_doubtful_cells_carry_flags(data_folder: Path) -> None:
-    features = readers.read_cycle_features(data_folder)
+    features = cells_of("cycle_features", data_folder)
     assert any("6% of the cycles" in flag for flag in features["MATR_b2c10"].flags)
-    assert any("second check-up" in f for f in readers.read_rwth_nmc(data_folder)["RWTH_epSanyo018"].flags)
-    assert any("set to missing" in f for f in readers.read_nasa_capacity(data_folder)["NASA_B0042"].flags)
-    assert all("estimates" in record.flags[0] for record in readers.read_hnei(data_folder))
+    assert any("second check-up" in f for f in cells_of("rwth_nmc", data_folder)["RWTH_epSanyo018"].flags)
+    assert any("set to missing" in f for f in cells_of("nasa_capacity", data_folder)["NASA_B0042"].flags)
+    assert all("estimates" in record.flags[0] for record in cells_of("hnei", data_folder))
 
 
 def test_signs_of_stored_currents(data_folder: Path) -> None:
-    record = readers.read_calce_cs2(data_folder).records[0]
+    record = cells_of("calce_cs2", data_folder).records[0]
     assert record.curve("charge_current_on_capacity").values.min() > 0
     assert record.curve("discharge_current_on_capacity").values.max() < 0
 

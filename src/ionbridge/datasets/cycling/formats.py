@@ -104,7 +104,7 @@ class CyclerFormat:
             raise DataError(f"format {self.name!r} has unknown role(s) {unknown}; expected some of {ROLES}.")
 
     def match(self, header: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Position and unit of each role in a header; empty if it is not of this format."""
+        """Position and unit of each role to be read; empty if the header is not of this format."""
         positions: dict[str, int] = {}
         for index, text in enumerate(header):
             positions.setdefault(key_of_header(text), index)
@@ -117,7 +117,8 @@ class CyclerFormat:
         needed = (*self.required, *(("state",) if self.sign == "unsigned" else ()))
         if any(role not in found for role in needed) or not any(role in found for role in self.times):
             return {}
-        return found
+        best = next(role for role in self.times if role in found)  # others would only cost time to read
+        return {role: place for role, place in found.items() if role == best or role not in self.times}
 
     def missing(self, header: Sequence[str]) -> str:
         """Say which roles a header lacks, with the headers that would do."""
