@@ -189,4 +189,4 @@ def test_bad_input_is_refused(settings: dict, change: str | None, error: type, m
     if change == "censored":
         flags = np.ones(8, dtype=bool)
     with pytest.raises(error, match=match):
-        InterCellRegressor(**{**QUICK, **settings}).fit(X, y, flags)
+        InterCellRegressor(**{**QUICK, **settings}).fit(X, y, is_censored=flags)

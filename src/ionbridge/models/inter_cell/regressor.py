@@ -157,13 +157,20 @@ class InterCellRegressor(AbstractCrossFittedRegressor):
         self.random_state = random_state
         self.device = device
 
-    def fit(self, X: ArrayLike, y: ArrayLike, is_censored: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        groups: NDArray[Any] | None = None,
+        is_censored: ArrayLike | None = None,
+    ) -> Self:
         """Fit to cells of known life, and to cells that are known to have lived at least so long.
 
         Parameters
         ----------
         X : shape (n_cells, n_features) or (n_cells, n_channels, n_cycles, n_points)
         y : shape (n_cells,); positive life [cycle], for a censored cell the length of its test.
+        groups : shape (n_cells,); cells with the same label are left out together.
         is_censored : shape (n_cells,), bool; None where every cell has failed.
 
         Raises
@@ -176,11 +183,11 @@ class InterCellRegressor(AbstractCrossFittedRegressor):
         self.n_features_in_ = int(np.prod(X.shape[1:]))
         self.log_life_, self.is_censored_ = np.log(y), is_censored
         seed = int(check_random_state(self.random_state).randint(2**31))
-        fold = self._draw_folds(is_censored, seed)
-        groups = group_rows(fold)
-        self._encode(X, groups)
-        self._train(groups, seed)
-        self._pick_references(groups, seed)
+        fold = self._draw_folds(is_censored, seed, groups)
+        rows = group_rows(fold)
+        self._encode(X, rows)
+        self._train(rows, seed)
+        self._pick_references(rows, seed)
         self._judge(X, fold)
         return self
 
@@ -290,12 +297,16 @@ class InterCellRegressor(AbstractCrossFittedRegressor):
             raise DataError(f"cell {row} has missing features; repair its curves or leave it out.")
         return X
 
-    def _draw_folds(self, is_censored: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
+    def _draw_folds(
+        self, is_censored: NDArray[np.bool_], seed: int, groups: NDArray[Any] | None
+    ) -> NDArray[np.int64]:
         """Folds over the uncensored cells; the others are always learned from (-1)."""
         fold = np.full(len(is_censored), -1, dtype=np.int64)
         known = np.flatnonzero(~is_censored)
         if len(known) >= 3:
-            fold[known] = draw_folds(len(known), self.n_folds, seed)
+            fold[known] = draw_folds(
+                len(known), self.n_folds, seed, None if groups is None else np.asarray(groups)[known]
+            )
         return fold
 
     def _encode(self, X: FloatArray, groups: NDArray[np.bool_]) -> None:
