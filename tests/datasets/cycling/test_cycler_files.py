@@ -403,6 +403,7 @@ def test_matr_cells_continued_in_the_second_batch_are_joined(tmp_path: Path) -> 
     cells = readers.read_matr_mat([one, two])
     assert "MATR_b2c7" not in cells.ids
     assert len(cells["MATR_b1c0"].cycles) == 10
+    assert cells["MATR_b1c0"].end_of_life_cycle == 900 + 662
     assert "continued as MATR_b2c7 after cycle 5" in cells["MATR_b1c0"].flags
 
 

@@ -188,8 +188,11 @@ def columns_from_frame(file: str, frame: pd.DataFrame, style: CyclerFormat) -> R
     if not found:
         raise DataError(f"{file} is not of format {style.name!r}; missing: {style.missing(header)}.")
     values: dict[str, Any] = {}
-    for role, (index, unit) in found.items():
+    for role, (index, unit) in list(found.items()):
         column = frame.iloc[:, index]
+        if unit == CLOCK and pd.api.types.is_numeric_dtype(column):
+            unit = "s"  # a library has already turned the clock into seconds
+            found[role] = (index, unit)
         if role in TEXTS or unit == CLOCK:
             values[role] = (
                 column.astype(object).where(column.notna(), None).map(lambda c: c and str(c)).to_numpy()

@@ -38,13 +38,13 @@ _SUMMARY = {
 }
 
 CONTINUED = {
-    "MATR_b1c0": "MATR_b2c7",
-    "MATR_b1c1": "MATR_b2c8",
-    "MATR_b1c2": "MATR_b2c9",
-    "MATR_b1c3": "MATR_b2c15",
-    "MATR_b1c4": "MATR_b2c16",
+    "MATR_b1c0": ("MATR_b2c7", 662),
+    "MATR_b1c1": ("MATR_b2c8", 981),
+    "MATR_b1c2": ("MATR_b2c9", 1060),
+    "MATR_b1c3": ("MATR_b2c15", 208),
+    "MATR_b1c4": ("MATR_b2c16", 482),
 }
-"""Cells of batch 1 whose test went on under another name in batch 2, as the publishers' script states."""
+"""Cells of batch 1 whose test went on in batch 2: name there, and cycles to add to the published life."""
 
 
 def _batch_number(path: Path, batch: int | None) -> int:
@@ -172,24 +172,25 @@ def read_matr_mat(
         for path in files
         for record in iterate_matr_mat(path, batch=batch, max_cycle=max_cycle)
     }
-    for first, second in CONTINUED.items():
+    for first, (second, n_more) in CONTINUED.items():
         if first in cells and second in cells:
-            cells[first] = _continued(cells[first], cells.pop(second))
+            cells[first] = _continued(cells[first], cells.pop(second), n_more)
     return CyclingSet(tuple(cells.values()), "MATR")
 
 
-def _continued(first: CyclingRecord, second: CyclingRecord) -> CyclingRecord:
-    """Append the cycles of the continued test; life is counted from the first start."""
+def _continued(first: CyclingRecord, second: CyclingRecord, n_more: int) -> CyclingRecord:
+    """Append the cycles of the continued test; the life is counted as the publishers did."""
     end = float(first.cycle_numbers[-1])
     later = second.cycles.assign(cycle_number=second.cycle_numbers + end)
-    life = None if second.end_of_life_cycle is None else second.end_of_life_cycle + end
     cycles = pd.concat([first.cycles, later], ignore_index=True)
-    if life is None or life > cycles["cycle_number"].iloc[-1] + 1:
+    if first.end_of_life_cycle is None:
         life = end_of_life(cycles["cycle_number"], cycles["discharge_capacity"], _NOMINAL).cycle
+    else:
+        life = first.end_of_life_cycle + n_more
     return replace(
         first,
         cycles=cycles,
         end_of_life_cycle=life,
-        last_cycle=float(cycles["cycle_number"].iloc[-1]),
+        last_cycle=max(float(cycles["cycle_number"].iloc[-1]), life or 0.0),
         flags=(*first.flags, f"continued as {second.cell_id} after cycle {end:g}"),
     )
