@@ -43,15 +43,16 @@ def default_members() -> dict[str, AbstractStrategy]:
 class Auto(AbstractStrategy):
     """Average of several strategies and target-only models.
 
-    Weights are proportional to ``(leave-one-out error)^-power``, the error being the mean
-    absolute percentage error (the mean absolute error where outputs are not all positive). The
+    Weights are proportional to ``(out-of-sample error)^-power``, the error being the mean absolute
+    percentage error (the mean absolute error where outputs are not all positive). The
     out-of-sample prediction of each row uses weights found without that row, so that `auto` is
     judged as honestly as its members.
 
     Parameters
     ----------
     members : strategies by name; None means `default_members`.
-    power : how sharply the weights follow the errors.
+    power : how sharply the weights follow the errors; None means ``2 sqrt(n_target_rows)``, between 4
+        and 16, since the errors of more rows can be trusted more.
     random_state : seed handed to every member.
 
     Attributes
@@ -65,7 +66,10 @@ class Auto(AbstractStrategy):
     supports_target_only_inputs: ClassVar[bool] = True
 
     def __init__(
-        self, members: Mapping[str, AbstractStrategy] | None = None, power: float = 4.0, random_state: int = 0
+        self,
+        members: Mapping[str, AbstractStrategy] | None = None,
+        power: float | None = None,
+        random_state: int = 0,
     ):
         self.members = members
         self.power = power
@@ -108,37 +112,31 @@ class Auto(AbstractStrategy):
             )
             if member.needs == "nothing" or part.has_source:
                 fitted[name] = clone(member).fit_problem(part)
+        self._weigh(fitted, problem)
+
+    def _weigh(self, fitted: dict[str, AbstractStrategy], problem: TransferProblem) -> None:
+        """Weights from the out-of-sample errors; of each row's own average, from all others."""
         y = problem.y_target
+        n_rows = len(y)
         out_of_fold = np.stack([m.out_of_fold_ for m in fitted.values()])
         error = np.abs(out_of_fold - y)
-        self.is_log_ = bool(np.all(y > 0) and np.all(out_of_fold > 0))
         if np.all(y > 0):
             error = 100.0 * error / y
+        self.is_log_ = bool(np.all(y > 0) and np.all(out_of_fold > 0))
         self.errors_ = dict(zip(fitted, error.mean(axis=1).tolist(), strict=True))
-        weights = self._weights(error.mean(axis=1))
-        fold = assign_folds(len(y), len(y), problem.random_state, problem.groups)
+        power = float(np.clip(2 * np.sqrt(n_rows), 4, 16)) if self.power is None else self.power
+        weights = _weights(error.mean(axis=1), power)
+        fold = assign_folds(n_rows, n_rows, problem.random_state, problem.groups)
         alike = (fold[:, None] == fold[None, :]).astype(float)  # rows that are left out together
-        without = self._weights(
-            (error.sum(axis=1, keepdims=True) - error @ alike) / (len(y) - alike.sum(axis=0))
-        )
-        self.fold_ = np.arange(len(y))
-        self.out_of_fold_ = self._inverse((without * self._forward(out_of_fold)).sum(axis=0))
+        n_others = n_rows - alike.sum(axis=0)
+        without = _weights((error.sum(axis=1, keepdims=True) - error @ alike) / n_others, power)
         kept = weights > 1e-3
+        names = [name for name, keep in zip(fitted, kept, strict=True) if keep]
+        self.weights_ = dict(zip(names, (weights[kept] / weights[kept].sum()).tolist(), strict=True))
+        self.members_ = {name: fitted[name] for name in names}
         self.fold_weights_ = without[kept] / without[kept].sum(axis=0)
-        self.weights_ = dict(
-            zip(
-                np.array(list(fitted))[kept].tolist(),
-                (weights[kept] / weights[kept].sum()).tolist(),
-                strict=True,
-            )
-        )
-        self.members_ = {n: fitted[n] for n in self.weights_}
-
-    def _weights(self, error: FloatArray) -> FloatArray:
-        """Normalised weights along the first axis from errors of the same shape."""
-        relative = error / np.maximum(error.min(axis=0), 1e-12)
-        weights = np.maximum(relative, 1.0) ** -self.power
-        return weights / weights.sum(axis=0)
+        self.fold_ = np.arange(n_rows)
+        self.out_of_fold_ = self._inverse((self.fold_weights_ * self._forward(out_of_fold[kept])).sum(axis=0))
 
     def _forward(self, y: FloatArray) -> FloatArray:
         return np.log(np.maximum(y, np.finfo(float).tiny)) if self.is_log_ else y
@@ -155,3 +153,10 @@ class Auto(AbstractStrategy):
         for weight, member in zip(self.fold_weights_, self.members_.values(), strict=True):
             total += weight[:, None] * self._forward(member.predict_folds(X)[member.fold_])
         return self._inverse(total)
+
+
+def _weights(error: FloatArray, power: float) -> FloatArray:
+    """Normalised weights along the first axis from errors of the same shape."""
+    relative = error / np.maximum(error.min(axis=0), 1e-12)
+    weights = np.maximum(relative, 1.0) ** -power
+    return weights / weights.sum(axis=0)

@@ -59,7 +59,7 @@ class TargetOnly(AbstractStrategy):
 
     def _fit_many(self, clones: Sequence[TargetOnly], problems: Sequence[TransferProblem]) -> None:
         models = [make_regressor(c.model, p.random_state) for c, p in zip(clones, problems, strict=True)]
-        if self.model == "network":
+        if all(type(m).__name__ == "NetworkRegressor" for m in models):
             from ionbridge.models.network import fit_networks
 
             fit_networks(models, [(p.X_target, p.y_target, p.groups) for p in problems])

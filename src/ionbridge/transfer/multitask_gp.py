@@ -43,7 +43,7 @@ class MultiTaskGP(AbstractStrategy):
     needs: ClassVar[Needs] = "source data"
     supports_target_only_inputs: ClassVar[bool] = True
 
-    def __init__(self, space: Space = "auto", max_source_rows: int = 120, random_state: int = 0):
+    def __init__(self, space: Space = "auto", max_source_rows: int = 80, random_state: int = 0):
         self.space = space
         self.max_source_rows = max_source_rows
         self.random_state = random_state

@@ -104,7 +104,7 @@ class NetworkTransfer(AbstractStrategy):
         batch_size: int | None = 32,
         anchor_strength: float = 0.1,
         calibrate: bool = True,
-        n_folds: int = 10,
+        n_folds: int = 5,
         random_state: int = 0,
         device: Literal["cpu", "cuda", "auto"] = "cpu",
     ) -> None:

@@ -30,7 +30,7 @@ class Pooled(AbstractStrategy):
 
     needs: ClassVar[Needs] = "source data"
 
-    def __init__(self, n_trees: int = 100, random_state: int = 0):
+    def __init__(self, n_trees: int = 50, random_state: int = 0):
         self.n_trees = n_trees
         self.random_state = random_state
 
