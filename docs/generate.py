@@ -26,7 +26,14 @@ NOTE = "<!-- written by docs/generate.py -->"
 
 def commands(command: click.Command, parent: click.Context | None, name: str) -> Iterator[tuple[str, str]]:
     """Yield (path, help text) of `command` and everything below it."""
-    ctx = click.Context(command, info_name=name, parent=parent, terminal_width=96, max_content_width=96)
+    ctx = click.Context(
+        command,
+        info_name=name,
+        parent=parent,
+        terminal_width=96,
+        max_content_width=96,
+        help_option_names=program.context_settings["help_option_names"],
+    )
     yield ctx.command_path, command.get_help(ctx)
     if isinstance(command, click.Group):
         for child in command.list_commands(ctx):
