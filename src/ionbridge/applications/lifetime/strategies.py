@@ -1,0 +1,246 @@
+"""Transfer to a chemistry of which 1 to 16 cells were cycled to the end.
+
+The general strategies are in the transfer room; here is what lifetimes need besides: a life-stage
+curve that works from a single cell, the inter-cell network with target cells as references, and
+`auto` over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesRegressor
+
+from ionbridge.applications.lifetime.stage import LifeStage
+from ionbridge.models import CrossFitted, FloatArray, Forest
+from ionbridge.models.inter_cell import InterCellRegressor
+from ionbridge.transfer.auto import Auto
+from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
+from ionbridge.transfer.baselines import TargetOnly
+from ionbridge.transfer.hierarchical_gp import HierarchicalGP, output_calibration
+from ionbridge.transfer.pooled import Pooled
+
+__all__ = ["InterCellTransfer", "LifetimeAuto", "StageTransfer", "lifetime_members"]
+
+
+class StageTransfer(AbstractStrategy):
+    """Mean of the target lives, moved by the life stage of each cell; works from one target cell.
+
+    In logarithms of life over cycles seen: ``(1 - w) · mean + w · gain · shape(s)`` with the shape
+    from whole source lives, the gain from the target cells, and ``w = 1 / (1 + s)``: near its end
+    the linear fade of a cell knows more than its relatives, far from it the relatives do.
+
+    Parameters
+    ----------
+    stage_column : column of `log_life_stage` in the inputs.
+    n_cycles : cycles seen.
+    stage : the curve of the source.
+    random_state : has no effect; every strategy has one.
+    """
+
+    needs: ClassVar[Needs] = "nothing"
+    supports_target_only_inputs: ClassVar[bool] = True
+    min_target_rows: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        stage_column: int = -1,
+        n_cycles: int = 20,
+        stage: LifeStage | None = None,
+        random_state: int = 0,
+    ):
+        self.stage_column = stage_column
+        self.n_cycles = n_cycles
+        self.stage = stage
+        self.random_state = random_state
+
+    def _fit(self, problem: TransferProblem) -> None:
+        self.stage_ = LifeStage() if self.stage is None else self.stage
+        s = problem.X_target[:, self.stage_column]
+        z = np.log(np.maximum(problem.y_target, self.n_cycles + 1) / self.n_cycles)
+        h = np.maximum(self.stage_.shape(s), 1e-3)
+        n_rows = len(z)
+        self.fold_ = np.arange(n_rows)
+        self.mean_, self.gain_ = float(z.mean()), float(z @ h / (h @ h))
+        if n_rows == 1:  # what the source alone would have said
+            self.fold_means_ = self.stage_.gain * self.stage_.shape(s)
+            self.fold_gains_ = np.array([self.stage_.gain])
+        else:
+            self.fold_means_ = (z.sum() - z) / (n_rows - 1)
+            self.fold_gains_ = (z @ h - z * h) / (h @ h - h * h)
+        weight = 1.0 / (1.0 + s)
+        left_out = (1.0 - weight) * self.fold_means_ + weight * self.fold_gains_ * self.stage_.shape(s)
+        self.out_of_fold_ = self.n_cycles * np.exp(left_out)
+
+    def _log_ratio(self, X: FloatArray, mean: FloatArray, gain: FloatArray) -> FloatArray:
+        s = np.maximum(X[:, self.stage_column], 0.0)
+        weight = 1.0 / (1.0 + s)
+        return (1.0 - weight) * mean + weight * gain * self.stage_.shape(s)
+
+    def _predict(self, X: FloatArray) -> FloatArray:
+        return self.n_cycles * np.exp(self._log_ratio(X, np.array(self.mean_), np.array(self.gain_)))
+
+    def _predict_folds(self, X: FloatArray) -> FloatArray:
+        ratio = self._log_ratio(X, self.fold_means_[:, None], self.fold_gains_[:, None])
+        return self.n_cycles * np.exp(ratio)
+
+
+class InterCellTransfer(AbstractStrategy):
+    """The inter-cell network of the source, asked about differences to the target cells.
+
+    The prediction is ``log y = mean over target cells (log y_ref + ρ · d(x, x_ref))`` with the
+    difference d of the source network. ρ is fitted to the differences between the target cells and
+    shrunk towards one half: with a single target cell it is that.
+
+    Parameters
+    ----------
+    regressor : trained on the source; None means the defaults of `InterCellRegressor`.
+    random_state : seed of the network.
+    """
+
+    needs: ClassVar[Needs] = "source model"
+    min_target_rows: ClassVar[int] = 1
+
+    PRIOR_RATIO, PRIOR_PAIRS = 0.5, 4.0
+
+    def __init__(self, regressor: InterCellRegressor | None = None, random_state: int = 0):
+        self.regressor = regressor
+        self.random_state = random_state
+
+    def source_key(self) -> Hashable:
+        """One network for all targets with the same settings."""
+        return ("inter_cell", None if self.regressor is None else repr(self.regressor))
+
+    def prepare_source(self, X: FloatArray, y: FloatArray, random_state: int = 0) -> Any:
+        """Train the network on the source cells; folds are not needed."""
+        made = InterCellRegressor(weight_decay=0.1, learning_rate=1e-2, epochs=200, n_members=4)
+        made = made if self.regressor is None else clone(self.regressor)
+        return made.set_params(random_state=random_state, n_folds=0).fit(X, y)
+
+    def _fit(self, problem: TransferProblem) -> None:
+        self.model_ = problem.source_model or self.prepare_source(
+            problem.X_source, problem.y_source, problem.random_state
+        )
+        X, y = problem.X_target, np.log(problem.y_target)
+        n_rows = len(y)
+        self.X_target_, self.log_life_ = X, y
+        d = np.clip(self.model_.differences(X, X), -LIMIT, LIMIT)
+        truth = y[:, None] - y[None, :]
+        self.ratio_ = self._ratio(d, truth)
+        self.fold_ = np.arange(n_rows)
+        if n_rows == 1:
+            self.fold_ratios_ = np.array([self.PRIOR_RATIO])
+            self.out_of_fold_ = self.model_.predict(X)
+            return
+        keep = [np.delete(np.arange(n_rows), i) for i in range(n_rows)]
+        self.fold_ratios_ = np.array([self._ratio(d[np.ix_(k, k)], truth[np.ix_(k, k)]) for k in keep])
+        left_out = [np.mean(y[k] + self.fold_ratios_[i] * d[i, k]) for i, k in enumerate(keep)]
+        self.out_of_fold_ = np.exp(np.array(left_out))
+
+    def _ratio(self, d: FloatArray, truth: FloatArray) -> float:
+        typical = PRIOR_DIFFERENCE**2 * self.PRIOR_PAIRS
+        ratio = (np.sum(d * truth) + typical * self.PRIOR_RATIO) / (np.sum(d * d) + typical)
+        return float(np.clip(ratio, 0.0, 1.5))
+
+    def _differences(self, X: FloatArray) -> FloatArray:
+        return np.clip(self.model_.differences(X, self.X_target_), -LIMIT, LIMIT)
+
+    def _predict(self, X: FloatArray) -> FloatArray:
+        return np.exp((self.log_life_ + self.ratio_ * self._differences(X)).mean(axis=1))
+
+    def _predict_folds(self, X: FloatArray) -> FloatArray:
+        n_rows = len(self.log_life_)
+        if n_rows == 1:
+            return self.model_.predict(X)[None]
+        d = self._differences(X)
+        answers = self.log_life_ + self.fold_ratios_[:, None, None] * d
+        return np.exp((answers.sum(axis=2) - answers[np.arange(n_rows), :, np.arange(n_rows)]) / (n_rows - 1))
+
+
+LIMIT = 1.5  # of log-life differences: a source network is not believed about more than a factor of 4.5
+PRIOR_DIFFERENCE = 0.5
+
+
+class LifetimeAuto(AbstractStrategy):
+    """`Auto` over everything that suits lifetimes; from one or two target cells, the life stage alone.
+
+    Parameters
+    ----------
+    stage_column, n_cycles, stage : as of `StageTransfer`.
+    members : strategies by name; None means `lifetime_members`.
+    power : as of `Auto`.
+    random_state : seed.
+
+    Attributes
+    ----------
+    strategy_ : the fitted `StageTransfer` or `Auto`.
+    """
+
+    needs: ClassVar[Needs] = "source data"
+    supports_target_only_inputs: ClassVar[bool] = True
+    min_target_rows: ClassVar[int] = 1
+
+    FEWEST_FOR_CHOICE = 3
+
+    def __init__(
+        self,
+        stage_column: int = -1,
+        n_cycles: int = 20,
+        stage: LifeStage | None = None,
+        members: Mapping[str, AbstractStrategy] | None = None,
+        power: float = 4.0,
+        random_state: int = 0,
+    ):
+        self.stage_column = stage_column
+        self.n_cycles = n_cycles
+        self.stage = stage
+        self.members = members
+        self.power = power
+        self.random_state = random_state
+
+    def _made(self) -> Auto:
+        stage = StageTransfer(self.stage_column, self.n_cycles, self.stage)
+        members = lifetime_members(stage) if self.members is None else dict(self.members)
+        return Auto(members=members, power=self.power, random_state=self.random_state)
+
+    def source_key(self) -> Hashable:
+        """That of its members."""
+        return ("lifetime", self._made().source_key())
+
+    def prepare_source(self, X: FloatArray, y: FloatArray, random_state: int = 0) -> Any:
+        """Prepare what each member needs."""
+        return self._made().prepare_source(X, y, random_state)
+
+    def _fit(self, problem: TransferProblem) -> None:
+        self.strategy_: AbstractStrategy
+        if len(problem.y_target) < self.FEWEST_FOR_CHOICE:
+            self.strategy_ = StageTransfer(self.stage_column, self.n_cycles, self.stage)
+        else:
+            self.strategy_ = self._made()
+        self.strategy_.fit_problem(problem)
+        self.fold_, self.out_of_fold_ = self.strategy_.fold_, self.strategy_.out_of_fold_
+
+    def _predict(self, X: FloatArray) -> FloatArray:
+        return self.strategy_.predict(X)
+
+    def _predict_folds(self, X: FloatArray) -> FloatArray:
+        return self.strategy_.predict_folds(X)
+
+
+def lifetime_members(stage: StageTransfer) -> dict[str, AbstractStrategy]:
+    """The strategies that `LifetimeAuto` averages."""
+    trees = CrossFitted(ExtraTreesRegressor(50, random_state=0), n_folds=8)
+    return {
+        "stage": stage,
+        "mean": TargetOnly("mean"),
+        "extra_trees": TargetOnly(trees),
+        "random_forest": TargetOnly(Forest(n_trees=50)),
+        "hierarchical_gp": HierarchicalGP(),
+        "hierarchical_gp_no_trend": HierarchicalGP(linear=False),
+        "output_calibration": output_calibration(),
+        "inter_cell": InterCellTransfer(),
+        "pooled": Pooled(n_trees=50),
+    }
