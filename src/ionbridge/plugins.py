@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Literal
@@ -20,7 +20,7 @@ __all__ = ["Group", "import_extra", "load", "names"]
 Group = Literal["ionbridge.readers", "ionbridge.simulators", "ionbridge.strategies", "ionbridge.models"]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _entries(group: str, only_built_in: bool) -> dict[str, EntryPoint]:
     found = {}
     for entry in entry_points(group=group):

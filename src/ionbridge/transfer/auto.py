@@ -51,8 +51,8 @@ class Auto(AbstractStrategy):
     Parameters
     ----------
     members : strategies by name; None means `default_members`.
-    power : how sharply the weights follow the errors; None means ``2 sqrt(n_target_rows)``, between 4
-        and 16, since the errors of more rows can be trusted more.
+    power : how sharply the weights follow the errors; None means ``2 sqrt(n)`` of n target rows (or groups
+        of rows), between 4 and 16, since the errors of more rows can be trusted more.
     random_state : seed handed to every member.
 
     Attributes
@@ -124,9 +124,10 @@ class Auto(AbstractStrategy):
             error = 100.0 * error / y
         self.is_log_ = bool(np.all(y > 0) and np.all(out_of_fold > 0))
         self.errors_ = dict(zip(fitted, error.mean(axis=1).tolist(), strict=True))
-        power = float(np.clip(2 * np.sqrt(n_rows), 4, 16)) if self.power is None else self.power
-        weights = _weights(error.mean(axis=1), power)
         fold = assign_folds(n_rows, n_rows, problem.random_state, problem.groups)
+        n_groups = len(np.unique(fold))
+        power = float(np.clip(2 * np.sqrt(n_groups), 4, 16)) if self.power is None else self.power
+        weights = _weights(error.mean(axis=1), power)
         alike = (fold[:, None] == fold[None, :]).astype(float)  # rows that are left out together
         n_others = n_rows - alike.sum(axis=0)
         without = _weights((error.sum(axis=1, keepdims=True) - error @ alike) / n_others, power)
