@@ -14,7 +14,7 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,21 @@ PROJECT = Path(__file__).resolve().parent.parent
 PACKAGES = ("ionbridge", "numpy", "pandas", "scikit-learn", "scipy", "torch", "keras", "shap")
 
 
-def parse_arguments(description: str, arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the arguments every benchmark has: `smoke`, `out` (Path or None) and `seed`."""
+def parse_arguments(
+    description: str,
+    arguments: Sequence[str] | None = None,
+    more: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> argparse.Namespace:
+    """Read the arguments every benchmark has: `smoke`, `out` (Path or None) and `seed`.
+
+    `more` adds those of one benchmark to the parser.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--smoke", action="store_true", help="a small run of under a minute, for CI")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="also write the figures to this file")
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
+    if more is not None:
+        more(parser)
     return parser.parse_args(arguments)
 
 

@@ -5,12 +5,13 @@ The tasks are `ionbridge.applications.electrodes`, the runs `ionbridge.studies`;
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -75,8 +76,10 @@ SMOKE = Settings(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark from the command line."""
-    options = parse_arguments(__doc__ or "", arguments)
+    options = parse_arguments(__doc__ or "", arguments, narrowing)
     settings = SMOKE if options.smoke else FULL
+    chosen = {"tasks": options.tasks, "strategies": options.strategies, "n_splits": options.splits}
+    settings = replace(settings, **{name: value for name, value in chosen.items() if value})
     start = time.perf_counter(), cpu_seconds()
     transferring, baselines = usable_strategies(settings)
     tasks, skipped = available_tasks()
@@ -100,6 +103,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_results(
         options.out, figures, seed=options.seed, data=hashes, wall_s=wall, cpu_s=cpu, smoke=options.smoke
     )
+
+
+def narrowing(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that run a part of the benchmark; what is left out of a run is not in its figures."""
+
+    def names(text: str) -> tuple[str, ...]:
+        return tuple(text.split(","))
+
+    parser.add_argument("--tasks", type=names, metavar="A,B", help="only these tasks")
+    parser.add_argument("--strategies", type=names, metavar="A,B", help="only these strategies and baselines")
+    parser.add_argument("--splits", type=int, metavar="N", help="random splits of every task")
 
 
 def usable_strategies(settings: Settings) -> tuple[list[str], list[str]]:
