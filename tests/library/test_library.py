@@ -380,3 +380,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="cannot be created"):
         ModelLibrary(tmp_path / "file" / "models")
+
+
+def test_a_folder_that_is_no_model_is_neither_deleted_nor_replaced(tmp_path: Path) -> None:
+    library = ModelLibrary(tmp_path)
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "data.csv").write_text("a\n1\n")
+    for action in (
+        lambda: library.delete("raw"),
+        lambda: library.save(StandIn().fit(X, X[:, 0]), "raw", overwrite=True),
+    ):
+        with pytest.raises(ConfigurationError, match="not a saved model.*left as it is"):
+            action()
+    assert (tmp_path / "raw" / "data.csv").read_text() == "a\n1\n"

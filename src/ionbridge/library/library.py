@@ -131,10 +131,8 @@ class ModelLibrary:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all saved models, sorted."""
-        folders = (path for path in self.root.iterdir() if path.is_dir() and not path.name.startswith("."))
-        return tuple(
-            sorted(path.name for path in folders if (path / CARD).exists() or (path / WEIGHTS).exists())
-        )
+        folders = (path for path in self.root.iterdir() if not path.name.startswith("."))
+        return tuple(sorted(path.name for path in folders if _is_model(path)))
 
     def annotate(
         self,
@@ -186,6 +184,8 @@ class ModelLibrary:
         Raises
         ------
         UnknownNameError
+        ConfigurationError
+            If the folder of that name is not a saved model.
         """
         shutil.rmtree(self._folder(name))
         self._index.remove([name])
@@ -262,11 +262,14 @@ class ModelLibrary:
             raise UnknownNameError.for_name(
                 name, self.names(), "model", f"The library is {self.root}; 'ionbridge models list' shows it."
             )
+        _require_model(folder)
         return folder
 
     def _next_version(self, name: str, overwrite: bool, first: int = 1) -> int:
-        if not (self.root / name).exists():
+        folder = self.root / name
+        if not folder.exists():
             return first
+        _require_model(folder)
         if not overwrite:
             raise ConfigurationError(
                 f"there is already a model {name!r} in {self.root}; choose another name or pass overwrite=True."
@@ -298,6 +301,20 @@ class ModelLibrary:
         self._synchronise()
         found = self._index.search(quantity=quantity, chemistry=chemistry, strategy=strategy, text=text)
         return tuple(self.card(name) for name in found)
+
+
+def _is_model(folder: Path) -> bool:
+    """Tell whether a folder holds a saved model, perhaps a damaged one."""
+    return folder.is_dir() and ((folder / CARD).is_file() or (folder / WEIGHTS).is_file())
+
+
+def _require_model(folder: Path) -> None:
+    """Protect what is not a saved model from being read, replaced or deleted as one."""
+    if not _is_model(folder):
+        raise ConfigurationError(
+            f"{folder} is not a saved model: it holds neither {CARD!r} nor {WEIGHTS!r}. It is left as it is; "
+            "choose another name, or move it out of the library."
+        )
 
 
 def _stamp(folder: Path) -> int:
