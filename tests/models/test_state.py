@@ -352,3 +352,19 @@ def test_another_version_of_scikit_learn_warns():
     state = damage(lambda root, arrays: root["parameters"]["inner"].update(version="1.2.3"))
     with pytest.warns(IonBridgeWarning, match=r"saved with scikit-learn 1\.2\.3"):
         from_state(state)
+
+
+def test_texts_decide_how_much_memory_they_take():
+    texts = np.array(["a", "b"], dtype="<U70")
+    state = to_state({"texts": texts})
+    crafted = json.loads(json.dumps(state.config).replace("<U70", "<U500000000"))
+    read = from_state(State(crafted, state.arrays))["texts"]
+    assert read.dtype.itemsize <= 4 * 70
+    assert read.tolist() == ["a", "b"]
+    crafted = json.loads(
+        json.dumps(state.config)
+        .replace("<U70", "<U30000")
+        .replace('"a"', ", ".join(['""'] * 1000 + [f'"{"x" * 30000}"']))
+    )
+    with pytest.raises(ModelFileError, match="would take .* MiB"):
+        from_state(State(crafted, state.arrays))

@@ -170,7 +170,7 @@ class ModelCard:
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelFileError(f"card is not valid JSON ({error}).") from error
         if not isinstance(values, dict) or "checksum" not in values:
             raise ModelFileError("card must be a JSON object that ends with a checksum.")

@@ -180,7 +180,7 @@ def read_model(folder: Path) -> Any:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         state = State(json.loads(metadata[_STATE_KEY]), arrays)
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise ModelFileError(
             f"{path}: not the weights of an ionbridge model ({type(error).__name__}: {error}). Save the model again."
         ) from error
@@ -188,3 +188,5 @@ def read_model(folder: Path) -> Any:
         return from_state(state)
     except ModelFileError as error:
         raise ModelFileError(f"{path} (saved by ionbridge {card.ionbridge_version}): {error}") from error
+    except RecursionError as error:
+        raise ModelFileError(f"{path}: the saved state is nested too deeply; the file was edited.") from error

@@ -28,6 +28,8 @@ __all__ = ["State", "from_state", "to_state"]
 
 FORMAT = 1
 _PLUGIN_GROUPS = ("ionbridge.strategies", "ionbridge.models", "ionbridge.simulators")
+_SPARE_CHARACTERS = 64  # a text array may be this much wider than its texts
+_FREE_BYTES = 2**26  # a text array may be as large as this whatever it holds
 _ARRAY_TYPES = frozenset(
     {"bool", "float16", "float32", "float64", "complex64", "complex128"}
     | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
@@ -380,8 +382,21 @@ class _Decoder:
             raise ModelFileError(
                 f"{_place(path)} of the saved state must be text; got dtype {node['dtype']!r}."
             )
+        if dtype.kind == "U":
+            dtype = self._bounded(dtype, [len(item) for item in node["items"]], path)
         array = np.array(node["items"], dtype=dtype).reshape(node["shape"])
         return array[()] if node["type"] == "text scalar" else array
+
+    def _bounded(self, dtype: np.dtype[Any], lengths: list[int], path: tuple[str, ...]) -> np.dtype[Any]:
+        """Text type no wider than its texts need: the file alone must not decide how much memory is taken."""
+        width = min(dtype.itemsize // 4, max([_SPARE_CHARACTERS, *lengths]))
+        n_bytes = 4 * width * len(lengths)
+        if n_bytes > _FREE_BYTES and n_bytes > 4000 * sum(lengths):
+            raise ModelFileError(
+                f"{_place(path)} of the saved state would take {n_bytes / 2**20:.0f} MiB for {sum(lengths)} characters; "
+                "the file was edited."
+            )
+        return np.dtype(f"U{width}")
 
     def _scalar(self, node: dict[str, Any], path: tuple[str, ...]) -> Any:
         return self._array(node, path)[()]
