@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import RidgeCV
 
@@ -393,3 +394,40 @@ def test_a_folder_that_is_no_model_is_neither_deleted_nor_replaced(tmp_path: Pat
         with pytest.raises(ConfigurationError, match="not a saved model.*left as it is"):
             action()
     assert (tmp_path / "raw" / "data.csv").read_text() == "a\n1\n"
+
+
+def test_a_locked_index_is_kept_and_named(library, model, monkeypatch):
+    library.save(model, "a")
+    monkeypatch.setattr("ionbridge.library.index._WAIT", 0.05)
+    connection = sqlite3.connect(library.root / "index.sqlite", isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        other = ModelLibrary(library.root)
+        assert other.load("a").output == DENSITY
+        with pytest.raises(ConfigurationError, match="locked by another process.*try again"):
+            other.list()
+        other.save(model, "b")
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+    assert {card.name for card in other.list()} == {"a", "b"}
+
+
+def test_an_index_that_cannot_be_written_is_kept_in_memory(library, model):
+    library.save(model, "a")
+    address = f"sqlite:///file:{library.root / 'index.sqlite'}?mode=ro&uri=true"
+    reader = ModelLibrary(library.root, address)
+    assert reader.load("a").output == DENSITY
+    assert [card.name for card in reader.list(quantity="density")] == ["a"]
+
+
+def test_a_state_nested_too_deeply_is_refused(library, model):
+    card, folder = library.save(model, "a"), library.root / "a"
+    weights = save({}, metadata={"ionbridge_state": "[" * 100_000})
+    (folder / "weights.safetensors").write_bytes(weights)
+    files = {"weights.safetensors": store.file_sha256(folder / "weights.safetensors")}
+    (folder / CARD).write_text(replace(card, files=files).to_json())
+    with pytest.raises(ModelFileError, match="not the weights of an ionbridge model"):
+        library.load("a")
+    with pytest.raises(ModelFileError, match="not valid JSON"):
+        ModelCard.from_json("[" * 100_000)

@@ -6,13 +6,16 @@ Reading and writing models is `store.py`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Engine,
     Float,
     Integer,
@@ -28,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from ionbridge.exceptions import ConfigurationError
 from ionbridge.library.card import ModelCard
@@ -36,6 +39,13 @@ from ionbridge.library.card import ModelCard
 __all__ = ["ModelIndex"]
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+_WAIT = 10.0  # [s] for another process to release an SQLite file
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_NOT_WRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 _metadata = MetaData()
 _models = Table(
@@ -96,25 +106,76 @@ class ModelIndex:
         self.root = str(root)
         try:
             self._url = make_url(url)
-            self._engine: Engine = create_engine(self._url, poolclass=NullPool)
+            waiting = {"timeout": _WAIT} if self._url.get_backend_name() == "sqlite" else {}
+            self._engine: Engine = create_engine(self._url, poolclass=NullPool, connect_args=waiting)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ConfigurationError(
                 f"'index_url' must be an SQLAlchemy address such as 'sqlite:////path/index.sqlite'; got {url!r} ({error})."
             ) from error
-        self._create()
+        self._is_open = False
 
-    def _create(self) -> None:
+    @property
+    def _file(self) -> Path | None:
+        """The SQLite file; None for any other database."""
+        path = self._url.database
+        is_file = self._url.get_backend_name() == "sqlite" and path and Path(path).is_file()
+        return Path(str(path)) if is_file else None
+
+    def _run(self, action: Callable[[Connection], Result]) -> Result:
+        """Do something in one transaction, opening the index first and building it anew where it is damaged.
+
+        Raises
+        ------
+        ConfigurationError
+            If another process keeps it locked, or the database refuses.
+        """
+        try:
+            try:
+                return self._attempt(action)
+            except DatabaseError as error:
+                if _code(error) not in _BROKEN or self._file is None:
+                    raise
+                logger.warning(
+                    "index %s is damaged (%s); it is built anew from the folders", self._file, error.orig
+                )
+                self._file.unlink()
+                self._is_open = False
+                return self._attempt(action)
+        except DatabaseError as error:
+            if _code(error) in _BUSY:
+                raise ConfigurationError(
+                    f"the index of the model library, {self._url.database}, is locked by another process and was not "
+                    f"released within {_WAIT:g} s. Wait until that process is done and try again."
+                ) from error
+            raise ConfigurationError(
+                f"the index of the model library cannot be used: {error.orig}. Check its address "
+                f"{self._url.render_as_string()!r} and your rights there."
+            ) from error
+
+    def _attempt(self, action: Callable[[Connection], Result]) -> Result:
+        if not self._is_open:
+            self._open()
+        with self._engine.begin() as connection:
+            return action(connection)
+
+    def _open(self) -> None:
+        """Create what is missing; keep the index in memory where its file cannot be written."""
         try:
             _metadata.create_all(self._engine)
+            if self._url.get_backend_name() == "sqlite":
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails where writing would
+                    connection.rollback()
+            is_writable = self._file is None or os.access(self._file.parent, os.W_OK)
         except DatabaseError as error:
-            path = self._url.database
-            if self._url.get_backend_name() != "sqlite" or not path or not Path(path).is_file():
-                raise ConfigurationError(
-                    f"the index of the model library cannot be opened: {error}."
-                ) from error
-            logger.warning("index %s is damaged (%s); it is built anew from the folders", path, error.orig)
-            Path(path).unlink()
+            if _code(error) not in _NOT_WRITABLE:
+                raise
+            is_writable = False
+        if not is_writable:
+            logger.info("index %s cannot be written; it is kept in memory", self._url.database)
+            self._engine = create_engine("sqlite://", poolclass=StaticPool)
             _metadata.create_all(self._engine)
+        self._is_open = True
 
     def put(self, card: ModelCard, stamp: int) -> None:
         """Insert or replace one card; `stamp` is the time [ns] its file was last changed."""
@@ -133,38 +194,42 @@ class ModelIndex:
             ],
             _metrics: [{**key, "metric": metric, "value": m.value} for metric, m in card.metrics.items()],
         }
-        with self._engine.begin() as connection:
+        rows[_models] = [
+            {
+                **key,
+                "version": card.version,
+                "created": card.created,
+                "strategy": card.strategy,
+                "parent": card.parent,
+                "stamp": stamp,
+                "text": _searchable(card),
+            }
+        ]
+
+        def write(connection: Connection) -> None:
             for table in _TABLES:
                 connection.execute(delete(table).where(table.c.root == self.root, table.c.name == card.name))
-            connection.execute(
-                insert(_models).values(
-                    **key,
-                    version=card.version,
-                    created=card.created,
-                    strategy=card.strategy,
-                    parent=card.parent,
-                    stamp=stamp,
-                    text=_searchable(card),
-                )
-            )
-            for table, values in rows.items():
-                if values:
-                    connection.execute(insert(table), values)
+                if rows[table]:
+                    connection.execute(insert(table), rows[table])
+
+        self._run(write)
 
     def remove(self, names: Iterable[str]) -> None:
         """Forget models; unknown names are ignored."""
         chosen = list(names)
-        with self._engine.begin() as connection:
+        if not chosen:
+            return
+
+        def forget(connection: Connection) -> None:
             for table in _TABLES:
                 connection.execute(delete(table).where(table.c.root == self.root, table.c.name.in_(chosen)))
 
+        self._run(forget)
+
     def stamps(self) -> dict[str, int]:
         """Return the stamp of every indexed model."""
-        with self._engine.connect() as connection:
-            found = connection.execute(
-                select(_models.c.name, _models.c.stamp).where(_models.c.root == self.root)
-            )
-            return {name: stamp for name, stamp in found}
+        query = select(_models.c.name, _models.c.stamp).where(_models.c.root == self.root)
+        return self._run(lambda connection: {name: stamp for name, stamp in connection.execute(query)})
 
     def search(
         self,
@@ -202,8 +267,13 @@ class ModelIndex:
         for word in (text or "").lower().split():
             query = query.where(_models.c.text.contains(word, autoescape=True))
         query = query.order_by(_models.c.created.desc(), _models.c.name)
-        with self._engine.connect() as connection:
-            return tuple(connection.execute(query).scalars())
+        return self._run(lambda connection: tuple(connection.execute(query).scalars()))
+
+
+def _code(error: DatabaseError) -> int | None:
+    """Primary result code of SQLite; None for other databases."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _searchable(card: ModelCard) -> str:

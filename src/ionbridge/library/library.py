@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ class ModelLibrary:
             ancestor = self.card(parent)
             card = replace(card, parent=parent, parent_sha256=ancestor.files.get(WEIGHTS, ""))
         card = write_model(folder, model, replace(card, version=version))
-        self._index.put(card, _stamp(folder))
+        self._update_index(lambda: self._index.put(card, _stamp(folder)))
         return card
 
     def load(self, name: str) -> Any:
@@ -153,7 +153,7 @@ class ModelLibrary:
         temporary = folder / f".{CARD}.part"
         temporary.write_text(card.to_json(), encoding="utf-8")
         temporary.replace(folder / CARD)
-        self._index.put(card, _stamp(folder))
+        self._update_index(lambda: self._index.put(card, _stamp(folder)))
         return card
 
     def compare(self, names: Sequence[str]) -> pd.DataFrame:
@@ -188,7 +188,7 @@ class ModelLibrary:
             If the folder of that name is not a saved model.
         """
         shutil.rmtree(self._folder(name))
-        self._index.remove([name])
+        self._update_index(lambda: self._index.remove([name]))
 
     def lineage(self, name: str) -> tuple[ModelCard, ...]:
         """Return the cards of a model, its parent, its grandparent and so on, as far as they are kept."""
@@ -232,13 +232,20 @@ class ModelLibrary:
             with replacing(self.root / new_name) as temporary:
                 (temporary / CARD).write_text(card.to_json(), encoding="utf-8")
                 shutil.move(folder / WEIGHTS, temporary / WEIGHTS)
-        self._index.put(card, _stamp(self.root / new_name))
+        self._update_index(lambda: self._index.put(card, _stamp(self.root / new_name)))
         return card
 
     def reindex(self) -> tuple[str, ...]:
         """Build the index anew from the folders; return the names of models whose card cannot be read."""
         self._index.remove(self._index.stamps())
         return self._synchronise()
+
+    def _update_index(self, update: Callable[[], None]) -> None:
+        """Update the index after the folders; `list` catches up where the index is locked just now."""
+        try:
+            update()
+        except ConfigurationError as error:
+            logger.warning("%s The models themselves are up to date.", error)
 
     def _synchronise(self) -> tuple[str, ...]:
         """Bring the index up to date with the folders; return the names of unreadable cards."""
