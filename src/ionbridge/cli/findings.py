@@ -97,12 +97,11 @@ def format_outcome(outcome: TransferOutcome) -> str:
 def format_study(study: StudyResult) -> str:
     """Write the errors of every strategy at every target size, the smallest final error first."""
     sizes = study.size_labels
-    metric, unit = ("mape", "%") if not study.trials["mape"].isna().any() else ("mae", study.unit)
-    largest = [str(size) for size in study.design.source_sizes][-1]
+    metric = study.metric
+    unit = "%" if metric == "mape" else study.unit
     rows: dict[str, dict[str, Any]] = {}
-    for row in study.summary().to_dict("records"):
-        if row["source_size"] in (largest, "none"):
-            rows.setdefault(row["strategy"], {})[row["size"]] = row
+    for row in study.of_largest_source(study.summary()).to_dict("records"):
+        rows.setdefault(row["strategy"], {})[row["size"]] = row
     n_train = {size: row["n_train"] for found in rows.values() for size, row in found.items()}
     headers = [
         study.design.output,

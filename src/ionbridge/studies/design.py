@@ -120,6 +120,11 @@ class StudyDesign:
         """Strategies, then baselines."""
         return self.strategies + self.baselines
 
+    @property
+    def largest_source(self) -> str:
+        """Largest entry of `source_sizes`, as text; "all" is larger than any number."""
+        return str(max(self.source_sizes, key=lambda size: float("inf") if size == "all" else size))
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
         values = asdict(self)

@@ -17,7 +17,7 @@ from ionbridge.exceptions import InsufficientDataError
 from ionbridge.plugins import import_extra
 from ionbridge.studies.metrics import metric_label
 from ionbridge.studies.result import StudyResult
-from ionbridge.studies.verdict import largest_size, plain_name
+from ionbridge.studies.verdict import plain_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,8 +77,8 @@ def study_figures(result: StudyResult) -> dict[str, Figure]:
 
 def learning_curves(result: StudyResult, metric: str | None = None) -> Figure:
     """Error against the number of target rows; bands hold the middle half of the splits."""
-    metric = metric or _metric(result)
-    trials = _full_source(result)
+    metric = metric or result.metric
+    trials = result.of_largest_source(result.trials)
     figure, (axis,) = new_figure(width=7.2, height=4.0)
     best = _best_baseline(result, metric)
     limit = _error_limit(result, metric)
@@ -101,8 +101,8 @@ def learning_curves(result: StudyResult, metric: str | None = None) -> Figure:
 
 def comparison(result: StudyResult, metric: str | None = None) -> Figure:
     """Mean error of every strategy and baseline, one panel a target size."""
-    metric = metric or _metric(result)
-    trials, sizes = _full_source(result), result.size_labels
+    metric = metric or result.metric
+    trials, sizes = result.of_largest_source(result.trials), result.size_labels
     n_names = trials["strategy"].nunique()
     figure, axes = new_figure(len(sizes), width=1.9 + 2.1 * len(sizes), height=max(2.2, 1.2 + 0.27 * n_names))
     mean = trials.groupby(["strategy", "size"])[metric].mean().unstack("size")
@@ -138,12 +138,10 @@ def parity(result: StudyResult, size: str | None = None) -> Figure:
     The other panel is the source model as it was (``source_only``), or else the best baseline.
     Each target row stands once: the mean over the splits that held it out.
     """
-    rows = _full_source(result, result.predictions)
+    rows = result.of_largest_source(result.predictions)
     size = size or result.size_labels[-1]
     first = result.design.strategies[0]
-    other = (
-        "source_only" if "source_only" in set(rows["strategy"]) else _best_baseline(result, _metric(result))
-    )
+    other = "source_only" if "source_only" in set(rows["strategy"]) else _best_baseline(result, result.metric)
     names = [name for name in (other, first) if name in set(rows.loc[rows["size"] == size, "strategy"])]
     figure, axes = new_figure(len(names), width=3.5 * len(names), height=3.6)
     points = {
@@ -173,10 +171,10 @@ def parity(result: StudyResult, size: str | None = None) -> Figure:
 
 def coverage(result: StudyResult) -> Figure:
     """Measured coverage and mean width of the intervals against the number of target rows."""
-    trials = _full_source(result)
+    trials = result.of_largest_source(result.trials)
     trials = trials.assign(inside=trials["coverage"] * trials["n_test"])
     figure, (left, right) = new_figure(2, width=8.6, height=3.5)
-    best = _best_baseline(result, _metric(result))
+    best = _best_baseline(result, result.metric)
     for name, style in _styles(result, best).items():
         groups = trials[trials["strategy"] == name].groupby("n_train")
         if not len(groups):
@@ -202,7 +200,7 @@ def coverage(result: StudyResult) -> Figure:
 
 def source_ablation(result: StudyResult, metric: str | None = None) -> Figure:
     """Error of the first strategy against the number of source rows, one line a target size."""
-    metric = metric or _metric(result)
+    metric = metric or result.metric
     first, sizes = result.design.strategies[0], result.size_labels
     trials = result.trials[result.trials["strategy"] == first]
     if trials.empty:
@@ -226,15 +224,6 @@ def source_ablation(result: StudyResult, metric: str | None = None) -> Figure:
     axis.set_ylabel(metric_label(metric, result.unit), fontsize=10)
     _legend_beside(axis)
     return figure
-
-
-def _metric(result: StudyResult) -> str:
-    return "mae" if result.trials["mape"].isna().any() else "mape"
-
-
-def _full_source(result: StudyResult, table: pd.DataFrame | None = None) -> pd.DataFrame:
-    table = result.trials if table is None else table
-    return table[table["source_size"].isin([str(largest_size(result.design.source_sizes)), "none"])]
 
 
 def _best_baseline(result: StudyResult, metric: str) -> str:
@@ -284,7 +273,7 @@ def _row_axis(axis: Axes, counts: Sequence[float], label: str) -> None:
 
 def _error_limit(result: StudyResult, metric: str) -> float:
     """Axis limit set by the first strategy and the best baseline, not by a hopeless method."""
-    mean = _full_source(result).groupby(["strategy", "n_train"])[metric].mean()
+    mean = result.of_largest_source(result.trials).groupby(["strategy", "n_train"])[metric].mean()
     names = [result.design.strategies[0], _best_baseline(result, metric)]
     main = mean[mean.index.get_level_values("strategy").isin(names)]
     limit = min(1.12 * mean.max(), 2.2 * main.max()) if len(main) else 1.12 * mean.max()

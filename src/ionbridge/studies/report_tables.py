@@ -13,7 +13,7 @@ import numpy as np
 from ionbridge.datasets import Table
 from ionbridge.studies.metrics import metric_label
 from ionbridge.studies.result import StudyResult
-from ionbridge.studies.verdict import largest_size, plain_name
+from ionbridge.studies.verdict import plain_name
 
 __all__ = ["column_ranges", "data_rows", "error_table", "exclusion_lines"]
 
@@ -25,10 +25,8 @@ def error_table(study: StudyResult) -> dict[str, Any]:
     -------
     ``table`` (rows), ``sizes`` (headings) and ``table_caption``.
     """
-    metric = "mae" if study.trials["mape"].isna().any() else "mape"
-    full = study.trials[
-        study.trials["source_size"].isin([str(largest_size(study.design.source_sizes)), "none"])
-    ]
+    metric = study.metric
+    full = study.of_largest_source(study.trials)
     sizes = study.size_labels
     means = full.groupby(["strategy", "size"])[metric].mean().unstack("size")
     spreads = full.groupby(["strategy", "size", "split"])[metric].mean().groupby(["strategy", "size"]).std()

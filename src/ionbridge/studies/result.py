@@ -73,6 +73,16 @@ class StudyResult:
         """Target sizes that were run, as text, smallest first."""
         return list(self.trials.sort_values("n_train", kind="stable")["size"].unique())
 
+    @property
+    def metric(self) -> str:
+        """Metric to judge and to draw by: ``mape``, or ``mae`` where an observed value is zero."""
+        has_none = self.trials["mape"].isna() & self.trials["mae"].notna()
+        return "mae" if has_none.any() else "mape"
+
+    def of_largest_source(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Take the rows of `trials`, `predictions` or `summary` that use the largest source, or none."""
+        return table[table["source_size"].isin([self.design.largest_source, "none"])]
+
     def summary(self) -> pd.DataFrame:
         """Mean metrics of each strategy and size over all splits and seeds.
 
