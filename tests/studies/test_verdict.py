@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ionbridge.exceptions import ConfigurationError, InsufficientDataError
-from ionbridge.studies import StudyDesign, judge, run_study
+from ionbridge.studies import StudyDesign, StudyResult, judge, run_study
 from ionbridge.studies.verdict import can_judge, corrected_interval, rows_to_match
 from tests.studies.stand_ins import STRATEGIES, make_table
 
@@ -138,3 +138,42 @@ def test_what_cannot_be_judged_is_refused() -> None:
     assert not can_judge(result, "broken")
     with pytest.raises(InsufficientDataError, match="no verdict: 'broken' and a baseline never ran"):
         judge(result, "broken")
+
+
+class _Partly(type(STRATEGIES["source_line"])):  # fails in split 0, and so in its part: splits 0 to 4
+    def _offset(self, problem):
+        if problem.random_state == np.random.SeedSequence([0, 0, 0]).generate_state(1)[0]:
+            raise ArithmeticError("diverged")
+        return super()._offset(problem)
+
+
+def test_a_part_that_failed_leaves_its_splits_out_and_is_named(tmp_path) -> None:
+    source, target = make_table(40, seed=1), make_table(30, shift=0.4, seed=2)
+    design = StudyDesign.from_dict(DESIGN.to_dict() | {"strategies": ["partly"], "target_sizes": ["all"]})
+    result = run_study(source, target, design, strategies=STRATEGIES | {"partly": _Partly()}, folder=tmp_path)
+    (entry,) = result.verdict().sizes
+    shared = result.trials[result.trials["split"] >= 5].groupby("strategy")["mape"].mean()
+    assert entry.n_failed == 5
+    assert entry.error == pytest.approx(shared["partly"])
+    assert entry.baseline_error == pytest.approx(shared["line"])
+    assert entry.sentence.endswith("5 of 10 splits failed and are left out of this comparison.")
+    assert "partly with all target rows: 5 of 10 splits failed." in result.notes
+    assert result.to_dict()["verdict"]["sizes"][0]["n_failed"] == 5
+
+
+def test_fewer_than_two_common_splits_cannot_be_judged() -> None:
+    result = run(n_splits=6, target_sizes=["all"])
+    kept = result.trials.query("strategy == 'line' or split == 5")
+    one = StudyResult(result.design, kept, result.predictions, result.exclusions, result.facts)
+    assert not can_judge(one)
+    assert one.to_dict()["verdict"] is None
+    two = result.trials.query("strategy == 'line' or split >= 4")
+    two = StudyResult(result.design, two, result.predictions, result.exclusions, result.facts)
+    assert two.verdict().sizes[0].n_failed == 4
+
+
+def test_the_largest_source_counts_wherever_it_stands_in_the_design() -> None:
+    design = StudyDesign.from_dict(DESIGN.to_dict() | {"source_sizes": ["all", 100, 20]})
+    assert design.largest_source == "all"
+    design = StudyDesign.from_dict(DESIGN.to_dict() | {"source_sizes": [100, 20]})
+    assert design.largest_source == "100"

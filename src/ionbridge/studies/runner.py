@@ -365,15 +365,26 @@ def _collect(
             trials.append(dict(zip(TRIAL_COLUMNS, row, strict=True)))
             values = (*key, trial.split, trial.seed, arrays.rows[trial.test], y, mean, lower, upper)
             predictions.append(pd.DataFrame(dict(zip(PREDICTION_COLUMNS, values, strict=True))))
+    table = pd.DataFrame(trials, columns=list(TRIAL_COLUMNS))
     return StudyResult(
         design=design,
-        trials=pd.DataFrame(trials, columns=list(TRIAL_COLUMNS)),
+        trials=table,
         predictions=pd.concat(predictions, ignore_index=True)
         if predictions
         else pd.DataFrame(columns=list(PREDICTION_COLUMNS)),
         exclusions=pd.DataFrame(exclusions, columns=list(EXCLUSION_COLUMNS)),
-        facts=facts,
+        facts={**facts, "notes": [*facts["notes"], *_failed_in_part(table, design.n_splits)]},
     )
+
+
+def _failed_in_part(trials: pd.DataFrame, n_splits: int) -> list[str]:
+    """Say which methods lack some of the splits: their means are not those of the others."""
+    counts = trials.groupby(["strategy", "size", "source_size"], sort=False)["split"].nunique()
+    return [
+        f"{name} with {size} target rows: {n_splits - count} of {n_splits} splits failed."
+        for (name, size, _), count in counts.items()
+        if count < n_splits
+    ]
 
 
 def _facts(source: Table, target: Table, arrays: StudyArrays) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Fits and predictions are made in `runner.py`; this module only reads their error
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,6 @@ from scipy.stats import t as student_t
 
 from ionbridge.exceptions import ConfigurationError, InsufficientDataError
 from ionbridge.models import FloatArray
-from ionbridge.studies.design import Size
 
 if TYPE_CHECKING:
     from ionbridge.studies.result import StudyResult
@@ -26,13 +25,13 @@ __all__ = [
     "can_judge",
     "corrected_interval",
     "judge",
-    "largest_size",
     "plain_name",
     "rows_to_match",
 ]
 
 Value = Literal["helps", "no difference", "hurts"]
 CONFIDENCE = 0.95
+MIN_SPLITS = 2  # splits that two methods must share; with fewer there is no interval
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,8 @@ class SizeVerdict:
     against : ``error`` of every comparator (all baselines, and ``source_only``, never having
         adapted, where it was run) with ``change``, ``lower`` and ``upper`` against it.
     sentence : the finding in words.
+    n_failed : splits left out of the comparison with `baseline`, because one of the two failed in
+        them.
     """
 
     size: str
@@ -70,6 +71,7 @@ class SizeVerdict:
     equivalent_rows: float | None
     against: dict[str, dict[str, float]]
     sentence: str
+    n_failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,8 @@ def corrected_interval(
        239, section 4.2 (corrected resampled t-test). doi:10.1023/A:1024068626366
     """
     n_splits = len(difference)
-    if n_splits < 2:
-        raise InsufficientDataError(f"an interval needs at least 2 splits; got {n_splits}.")
+    if n_splits < MIN_SPLITS:
+        raise InsufficientDataError(f"an interval needs at least {MIN_SPLITS} splits; got {n_splits}.")
     variance = np.var(difference, ddof=1) * (1 / n_splits + test_ratio)
     half = float(student_t.ppf(0.5 + confidence / 2, n_splits - 1) * np.sqrt(variance))
     middle = float(np.mean(difference))
@@ -163,9 +165,9 @@ def rows_to_match(error: float, n_rows: Sequence[float], curve: Sequence[float])
 
 
 def can_judge(result: StudyResult, strategy: str | None = None) -> bool:
-    """Whether a verdict exists: the strategy and a baseline ran at a common size."""
+    """Whether a verdict exists: the strategy and a baseline share 2 splits of one size."""
     try:
-        _common_sizes(_errors(result, _metric(result)), _resolve(result, strategy), result)
+        _comparable_sizes(_errors(result, result.metric), _resolve(result, strategy), result)
     except InsufficientDataError:
         return False
     return True
@@ -187,47 +189,40 @@ def judge(result: StudyResult, strategy: str | None = None, metric: str | None =
         If the strategy, or every baseline, could not be run.
     """
     strategy = _resolve(result, strategy)
-    metric = metric or _metric(result)
+    metric = metric or result.metric
     if metric not in ("mape", "rmse", "mae"):
         raise ConfigurationError(f"'metric' of judge must be 'mape', 'rmse' or 'mae'; got {metric!r}.")
     errors = _errors(result, metric)
     unit = "%" if metric == "mape" else result.unit
-    sizes = _common_sizes(errors, strategy, result)
-    n_target_rows = int(result.facts["target"]["n_rows_used"])
-    mean = errors.groupby(["size", "strategy"])["error"].mean()
+    sizes = _comparable_sizes(errors, strategy, result)
     n_train = result.trials.groupby("size")["n_train"].mean()
-    names = [name for name in result.design.baselines if name in set(errors["strategy"])]
-    best = {size: mean[size].reindex(names).dropna() for size in sizes}
-    curve = ([float(n_train[size]) for size in sizes], [float(best[size].min()) for size in sizes])
+    against = {size: _against(errors[size], strategy, result) for size in sizes}
+    best = {size: _best(found, result.design.baselines) for size, found in against.items()}
+    curve = (
+        [float(n_train[size]) for size in sizes],
+        [against[size][best[size]].other_error for size in sizes],
+    )
+    n_largest = curve[0][-1] if len(sizes) > 1 else None
     found = []
     for size in sizes:
-        against = {
-            name: _compare(errors[errors["size"] == size], strategy, name, n_target_rows)
-            for name in [*names, "source_only"]
-            if name != strategy and (size, name) in mean.index
-        }
-        baseline = str(best[size].idxmin())
-        error = float(mean[size, strategy])
-        matched = rows_to_match(error, *curve) if len(sizes) > 1 else None
-        figures = against[baseline]
+        figures = against[size][best[size]]
         entry = SizeVerdict(
             size=size,
             n_train=float(n_train[size]),
-            baseline=baseline,
-            error=error,
-            baseline_error=figures["error"],
-            change=figures["change"],
-            lower=figures["lower"],
-            upper=figures["upper"],
-            value=_value(error, figures),
-            equivalent_rows=matched,
-            against=against,
+            baseline=best[size],
+            error=figures.error,
+            baseline_error=figures.other_error,
+            change=figures.change,
+            lower=figures.lower,
+            upper=figures.upper,
+            value=_value(figures),
+            equivalent_rows=rows_to_match(figures.error, *curve) if n_largest else None,
+            against={name: one.to_dict() for name, one in against[size].items()},
             sentence="",
+            n_failed=result.design.n_splits - figures.n_splits,
         )
-        sentence = _sentence(
-            entry, result.design.output, metric, unit, curve[0][-1] if len(sizes) > 1 else None
-        )
-        found.append(replace(entry, sentence=sentence))
+        sentence = _sentence(entry, result.design.output, metric, unit, n_largest)
+        found.append(replace(entry, sentence=sentence + _left_out(entry, result.design.n_splits)))
     return Verdict(result.design.output, strategy, metric, unit, tuple(found))
 
 
@@ -238,58 +233,105 @@ def _resolve(result: StudyResult, strategy: str | None) -> str:
     return strategy or names[0]
 
 
-def _metric(result: StudyResult) -> str:
-    return "mae" if result.trials["mape"].isna().any() else "mape"
+@dataclass(frozen=True)
+class _Comparison:
+    """A strategy against one other method, on the splits that both have."""
+
+    error: float
+    other_error: float
+    change: float
+    lower: float
+    upper: float
+    n_splits: int
+
+    def to_dict(self) -> dict[str, float]:
+        return {
+            "error": self.other_error,
+            "change": self.change,
+            "lower": self.lower,
+            "upper": self.upper,
+        }
 
 
-def _errors(result: StudyResult, metric: str) -> pd.DataFrame:
-    """Error by size, strategy and split, mean over seeds, with the largest source."""
-    trials = result.trials
-    largest = str(largest_size(result.design.source_sizes))
-    trials = trials[trials["source_size"].isin([largest, "none"])]
-    table = trials.groupby(["size", "strategy", "split"], sort=False)
-    return table.agg(error=(metric, "mean"), n_test=("n_test", "mean")).reset_index()
+def _errors(result: StudyResult, metric: str) -> dict[str, pd.DataFrame]:
+    """Error by size: one row a split, one column a method; NaN where the method failed.
+
+    Means over the seeds, with the largest source.
+    """
+    trials = result.of_largest_source(result.trials)
+    mean = trials.groupby(["size", "strategy", "split"], sort=False)[metric].mean()
+    mean = mean.replace([np.inf, -np.inf], np.nan)
+    return {
+        str(size): part.droplevel("size").unstack("strategy")
+        for size, part in mean.groupby("size", sort=False)
+    }
 
 
-def largest_size(sizes: Sequence[Size]) -> Size:
-    """Pick the largest entry; "all" is larger than any number."""
-    return max(sizes, key=lambda size: np.inf if size == "all" else size)
+def _n_shared(errors: pd.DataFrame, strategy: str, other: str) -> int:
+    """Count the splits in which both methods have an error."""
+    if strategy == other or not {strategy, other} <= set(errors.columns):
+        return 0
+    return len(errors[[strategy, other]].dropna())
 
 
-def _common_sizes(errors: pd.DataFrame, strategy: str, result: StudyResult) -> list[str]:
-    sizes_of = errors.groupby("strategy")["size"].agg(set).to_dict()
-    of_baselines = set().union(*(sizes_of.get(name, set()) for name in result.design.baselines))
-    common = sizes_of.get(strategy, set()) & of_baselines
-    if not common:
+def _comparable_sizes(errors: Mapping[str, pd.DataFrame], strategy: str, result: StudyResult) -> list[str]:
+    def can_compare(size: str) -> bool:
+        counts = (_n_shared(errors[size], strategy, name) for name in result.design.baselines)
+        return max(counts, default=0) >= MIN_SPLITS
+
+    sizes = [size for size in result.size_labels if size in errors and can_compare(size)]
+    if not sizes:
         raise InsufficientDataError(
-            f"no verdict: {strategy!r} and a baseline never ran with the same number of target rows; "
-            "the study's exclusions say why."
+            f"no verdict: {strategy!r} and a baseline never ran with the same number of target rows "
+            f"in {MIN_SPLITS} splits; the study's exclusions say why."
         )
-    return [size for size in result.size_labels if size in common]
+    return sizes
 
 
-def _compare(errors: pd.DataFrame, strategy: str, other: str, n_target_rows: int) -> dict[str, float]:
+def _against(errors: pd.DataFrame, strategy: str, result: StudyResult) -> dict[str, _Comparison]:
+    """Compare with every method that shares enough splits."""
+    trials, n_rows = result.trials, int(result.facts["target"]["n_rows_used"])
+    n_test = float(trials["n_test"].mean())
+    return {
+        name: _compare(errors, strategy, name, n_test / (n_rows - n_test))
+        for name in dict.fromkeys([*result.design.baselines, "source_only"])
+        if _n_shared(errors, strategy, name) >= MIN_SPLITS
+    }
+
+
+def _best(against: Mapping[str, _Comparison], baselines: Sequence[str]) -> str:
+    """Name the baseline with the smallest mean error.
+
+    Each is seen relative to the strategy on the splits they share: a baseline that failed in the
+    difficult splits is not the best for that.
+    """
+    names = [name for name in baselines if name in against]
+    return min(names, key=lambda name: against[name].other_error - against[name].error)
+
+
+def _compare(errors: pd.DataFrame, strategy: str, other: str, test_ratio: float) -> _Comparison:
     """Compare two methods at one size by the paired logarithms of their errors.
 
     A few splits with a hopeless model would rule the plain differences; the ratio in each split is
     what a reader takes "by 30 %" to mean.
+
+    Training rows are drawn from everything that is not held out. A smaller training set makes
+    splits overlap less, never more, so the ratio of the complete split bounds their correlation.
     """
-    wide = errors.pivot(index="split", columns="strategy", values="error")
-    floor = max(1e-9 * float(wide[other].max()), 1e-300)
-    logarithm = np.log(np.maximum(wide[[strategy, other]].to_numpy(dtype=float), floor))
+    pair = errors[[strategy, other]].dropna().to_numpy(dtype=float)
+    floor = max(1e-9 * float(pair[:, 1].max()), 1e-300)
+    logarithm = np.log(np.maximum(pair, floor))
     difference = logarithm[:, 0] - logarithm[:, 1]
-    # Training rows are drawn from everything that is not held out. A smaller training set makes
-    # splits overlap less, never more, so the ratio of the complete split bounds their correlation.
-    n_test = float(errors["n_test"].mean())
-    bounds = corrected_interval(difference, n_test / (n_target_rows - n_test))
-    change, lower, upper = (100 * float(np.expm1(x)) for x in (difference.mean(), *bounds))
-    return {"error": float(wide[other].mean()), "change": change, "lower": lower, "upper": upper}
+    bounds = corrected_interval(difference, test_ratio)
+    change, lower, upper = (100 * float(np.expm1(min(x, 700.0))) for x in (difference.mean(), *bounds))
+    error, other_error = (float(mean) for mean in pair.mean(axis=0))
+    return _Comparison(error, other_error, change, lower, upper, len(pair))
 
 
-def _value(error: float, figures: dict[str, float]) -> Value:
-    if figures["upper"] < 0 and error < figures["error"]:
+def _value(figures: _Comparison) -> Value:
+    if figures.upper < 0 and figures.error < figures.other_error:
         return "helps"
-    if figures["lower"] > 0 and error > figures["error"]:
+    if figures.lower > 0 and figures.error > figures.other_error:
         return "hurts"
     return "no difference"
 
@@ -323,6 +365,13 @@ def _sentence(entry: SizeVerdict, output: str, metric: str, unit: str, n_largest
         f"change {_signed(entry.change)} %, 95 % interval {_signed(entry.lower)} to {_signed(entry.upper)} %"
     )
     return f"{rows} makes no proven difference: {what} is {with_} with it and {without} without ({model}; {change})."
+
+
+def _left_out(entry: SizeVerdict, n_splits: int) -> str:
+    if not entry.n_failed:
+        return ""
+    count = f"{entry.n_failed} of {n_splits} splits failed and {'is' if entry.n_failed == 1 else 'are'}"
+    return f" {count} left out of this comparison."
 
 
 def _signed(value: float) -> str:
