@@ -55,14 +55,6 @@ def test_interpolates_a_smooth_function():
     np.testing.assert_allclose(GaussianProcess().fit(X, y).predict(X_new), expected, rtol=0.02)
 
 
-def test_standard_deviation_grows_away_from_the_data():
-    X, y, basis, variance, prior = problem()
-    machine = KernelMachine.fit(X, y, basis, variance, prior)
-    near = machine.standard_deviation(X[:1], np.ones((1, 1)))
-    far = machine.standard_deviation(X[:1] + 10.0, np.ones((1, 1)))
-    assert far > 2 * near
-
-
 def test_units_of_inputs_do_not_matter():
     rng = np.random.default_rng(0)
     X = rng.uniform(1, 2, (20, 3))
@@ -78,3 +70,16 @@ def test_more_rows_than_the_limit_use_a_subset():
     fitted = GaussianProcess(max_rows=90).fit(X, 2 + X[:, 0])
     assert (fitted.fold_ >= 0).sum() == 90
     np.testing.assert_allclose(fitted.predict(X), 2 + X[:, 0], rtol=0.02)
+
+
+def test_forest_judges_groups_by_trees_that_never_saw_them():
+    rng = np.random.default_rng(0)
+    place = np.repeat(rng.uniform(0, 1, (8, 2)), 6, axis=0)
+    noise = np.repeat(rng.normal(size=8), 6)  # of the group alone: nothing to learn from the inputs
+    y = np.exp(0.5 * noise + 0.01 * rng.normal(size=48))
+    groups = np.repeat(np.arange(8), 6)
+    alone = Forest(n_trees=30).fit(place, y)
+    together = Forest(n_trees=30).fit(place, y, groups)
+    error = [np.mean(np.abs(np.log(f.out_of_fold_ / y))) for f in (alone, together)]
+    assert error[0] < 0.1
+    assert error[1] > 0.3

@@ -88,7 +88,7 @@ def test_declared_limits_come_first():
     domain = ApplicabilityDomain.from_rows(X, ["porosity"], [(0.0, 1.0)])
     inside, reasons = domain.check(np.array([[0.5], [1.2]]))
     assert inside.tolist() == [True, False]
-    assert "physical limits 0 to 1" in reasons[1]
+    assert "plausible range 0 to 1" in reasons[1]
 
 
 def test_constant_columns_are_allowed():
@@ -96,6 +96,22 @@ def test_constant_columns_are_allowed():
     domain = ApplicabilityDomain.from_rows(X, ["a", "b"])
     inside, _ = domain.check(np.array([[0.5, 3.0], [0.5, 4.0]]))
     assert inside.tolist() == [True, False]
+
+
+def test_replicates_do_not_close_the_domain():
+    X = np.repeat(np.random.default_rng(0).uniform(0, 1, (20, 2)), 4, axis=0)
+    inside, _ = ApplicabilityDomain.from_rows(X, ["a", "b"]).check(X + 0.01)
+    assert inside.mean() > 0.9
+
+
+def test_long_batches_give_the_same_as_short_ones():
+    X, y = sample(30, 0)
+    fitted = GaussianProcess().fit(X, y)
+    calibrator = JackknifePlus.from_fitted(fitted, y)
+    many = np.tile(X, (100, 1))
+    np.testing.assert_allclose(
+        calibrator.interval(fitted, many, 0.9)[1], np.tile(calibrator.interval(fitted, X, 0.9)[1], 100)
+    )
 
 
 def test_one_row_is_no_domain():

@@ -36,8 +36,7 @@ class Prediction:
     quantity : name of the predicted quantity.
     unit : its house unit.
     mean, lower, upper : shape (n_rows,) [unit]
-        Central value and the interval at `level`; the bounds are infinite where the data do
-        not support an interval at this level.
+        Central value and the interval at `level`.
     level : nominal coverage of the interval, for example 0.9.
     in_domain : shape (n_rows,)
         False where the input lies outside what the model has seen; intervals are not to be

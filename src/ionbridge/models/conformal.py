@@ -73,27 +73,41 @@ class JackknifePlus:
         """
         if not 0.0 < level < 1.0:
             raise ConfigurationError(f"'level' must lie between 0 and 1, such as 0.9; got {level}.")
+        if len(self.residual) < 2:
+            raise ConfigurationError(
+                f"an interval needs at least 2 out-of-sample residuals; got {len(self.residual)}. "
+                "Fit with 2 or more folds."
+            )
+        X = np.asarray(X, dtype=float)
+        bounds = [
+            self._bounds(fitted, X[start : start + _BLOCK], level)
+            for start in range(0, max(len(X), 1), _BLOCK)
+        ]
+        lower, upper = (np.concatenate(part) for part in zip(*bounds, strict=True))
+        return self._inverse(lower), self._inverse(upper)
+
+    def _bounds(self, fitted: SupportsLeaveOut, X: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+        """Bounds in the working space, each of shape (n_rows,)."""
         n_rows = len(self.residual)
-        if n_rows < 2:
-            raise ConfigurationError("an interval needs at least 2 out-of-sample residuals; got one.")
         middle = self._forward(fitted.predict(X))
         rank = int(np.ceil(level * (n_rows + 1)))
         if rank > n_rows:
             spread = np.sqrt(np.mean(self.residual**2))
             half = student_t.ppf(0.5 + 0.5 * level, n_rows - 1) * spread
-            lower, upper = middle - half, middle + half
-        else:
-            left_out = self._forward(fitted.predict_folds(X))[self.fold]
-            lower = -_kth_smallest(self.residual[:, None] - left_out, rank)
-            upper = _kth_smallest(left_out + self.residual[:, None], rank)
-            lower, upper = np.minimum(lower, middle), np.maximum(upper, middle)
-        return self._inverse(lower), self._inverse(upper)
+            return middle - half, middle + half
+        left_out = self._forward(fitted.predict_folds(X))[self.fold]
+        lower = -_kth_smallest(self.residual[:, None] - left_out, rank)
+        upper = _kth_smallest(left_out + self.residual[:, None], rank)
+        return np.minimum(lower, middle), np.maximum(upper, middle)
 
     def _forward(self, y: FloatArray) -> FloatArray:
         return np.log(np.maximum(y, np.finfo(float).tiny)) if self.is_log else y
 
     def _inverse(self, z: FloatArray) -> FloatArray:
         return np.exp(np.minimum(z, 700.0)) if self.is_log else z
+
+
+_BLOCK = 2048  # new rows whose leave-out predictions are held at a time
 
 
 def _kth_smallest(values: FloatArray, k: int) -> FloatArray:

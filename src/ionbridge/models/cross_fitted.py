@@ -116,8 +116,8 @@ class Forest(AbstractCrossFittedRegressor):
 
     Attributes
     ----------
-    out_of_bag_ : shape (n_rows, n_trees), bool; whether a tree was grown without a row and without
-        the other rows of its group.
+    out_of_bag_ : shape (n_rows, n_trees), bool; whether a tree was grown without a row.
+    fold_models_ : forests grown without each fold, where rows come in groups; else empty.
 
     References
     ----------
@@ -140,43 +140,58 @@ class Forest(AbstractCrossFittedRegressor):
     def fit(self, X: ArrayLike, y: ArrayLike, groups: np.ndarray | None = None) -> Self:
         """Fit to `X` (n_rows, n_features) and `y` (n_rows,).
 
-        With `groups`, shape (n_rows,), a row is judged only by trees that drew no row of its group.
+        With `groups`, shape (n_rows,), forests grown without each of five folds of groups judge the rows.
         """
         X, y = validate_rows(self, X, y)
         self.target_space_ = TargetSpace.from_outputs(y, self.space)
         z = self.target_space_.forward(y)
-        self.model_ = RandomForestRegressor(
-            self.n_trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state
-        ).fit(X, z)
+        self.model_ = self._forest().fit(X, z)
         self.out_of_bag_ = np.ones((len(y), self.n_trees), dtype=bool)
         for t, rows in enumerate(self.model_.estimators_samples_):
             self.out_of_bag_[rows, t] = False
-        self.fold_ = np.arange(len(y)) if groups is None else assign_folds(len(y), len(y), 0, groups)
-        for f in np.unique(self.fold_) if groups is not None else ():
-            self.out_of_bag_[self.fold_ == f] = self.out_of_bag_[self.fold_ == f].all(axis=0)
-        drawn_by_all = ~self.out_of_bag_.any(axis=1)  # no tree can judge such a row: take them all
-        self.out_of_bag_[drawn_by_all] = True
-        trees = self._trees(X)
-        z_out = (self.out_of_bag_ * trees.T).sum(axis=1) / self.out_of_bag_.sum(axis=1)
+        self.fold_models_: list[RandomForestRegressor] = []
+        if groups is None and self.out_of_bag_.any(axis=1).all():
+            self.fold_ = np.arange(len(y))
+            judged = self.out_of_bag_ * self._trees(self.model_, X).T
+            z_out = judged.sum(axis=1) / self.out_of_bag_.sum(axis=1)
+        else:  # few trees never drew any row of a group: grow forests without each fold instead
+            self.fold_ = assign_folds(len(y), _N_FOREST_FOLDS, self.random_state, groups)
+            z_out = np.empty(len(y))
+            for f in range(self.fold_.max() + 1):
+                model = self._forest().fit(X[self.fold_ != f], z[self.fold_ != f])
+                z_out[self.fold_ == f] = model.predict(X[self.fold_ == f])
+                self.fold_models_.append(model)
         self.out_of_fold_ = self.target_space_.inverse(z_out)
         return self
 
-    def _trees(self, X: FloatArray) -> FloatArray:
+    def _forest(self) -> RandomForestRegressor:
+        return RandomForestRegressor(
+            self.n_trees, min_samples_leaf=self.min_samples_leaf, random_state=self.random_state
+        )
+
+    @staticmethod
+    def _trees(model: RandomForestRegressor, X: FloatArray) -> FloatArray:
         """Prediction of each tree in the working space, shape (n_trees, n_rows)."""
         single = np.asarray(X, dtype=np.float32)
-        return np.stack([t.tree_.predict(single)[:, 0] for t in self.model_.estimators_])
+        return np.stack([t.tree_.predict(single)[:, 0] for t in model.estimators_])
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict, shape (n_rows,) [y]."""
         X = validate_inputs(self, X)
-        return self.target_space_.inverse(self._trees(X).mean(axis=0))
+        return self.target_space_.inverse(self._trees(self.model_, X).mean(axis=0))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-out forest, shape (n_folds, n_rows) [y]."""
         X = validate_inputs(self, X)
-        first = np.unique(self.fold_, return_index=True)[1]
-        share = self.out_of_bag_[first] / self.out_of_bag_[first].sum(axis=1, keepdims=True)
-        return self.target_space_.inverse(share @ self._trees(X))
+        if self.fold_models_:
+            z = np.stack([self._trees(model, X).mean(axis=0) for model in self.fold_models_])
+        else:
+            share = self.out_of_bag_ / self.out_of_bag_.sum(axis=1, keepdims=True)
+            z = share @ self._trees(self.model_, X)
+        return self.target_space_.inverse(z)
+
+
+_N_FOREST_FOLDS = 5
 
 
 def _ridge() -> BaseEstimator:

@@ -160,17 +160,6 @@ class KernelMachine:
             said[rows] = self.cross(X[rows], basis[rows]) @ self.alpha
         return said
 
-    def standard_deviation(self, X: FloatArray, basis: FloatArray) -> FloatArray:
-        """Posterior standard deviation including noise, shape (n_new_rows,)."""
-        k = self.cross(X, basis)
-        own = (
-            self.amplitude**2
-            + self.linear**2 * np.einsum("ij,ij->i", X, X)
-            + (basis**2) @ self.basis_variance
-            + self.noise**2
-        )
-        return np.sqrt(np.maximum(own - np.einsum("ij,jk,ik->i", k, self.inverse, k), self.noise**2 * 0.01))
-
     def leave_out(self, residual: FloatArray, fold: np.ndarray) -> FloatArray:
         """Prediction of each training residual without the rows of its fold, in closed form.
 

@@ -232,5 +232,5 @@ def fit_networks(
 
 def _finish(regressor: Any, task: CrossFitTask, ensemble: NetworkEnsemble) -> None:
     regressor.ensemble_ = ensemble
-    regressor.fold_ = np.maximum(task.fold, 0)
+    regressor.fold_ = task.fold
     regressor.out_of_fold_ = out_of_fold(ensemble, task.X, task.fold)

@@ -58,7 +58,7 @@ class Auto(AbstractStrategy):
     Attributes
     ----------
     weights_ : dict of str to float; weight of each member.
-    errors_ : dict of str to float; leave-one-out error of each member [% or y].
+    errors_ : dict of str to float; out-of-sample error of each member [% or y].
     members_ : dict of str to fitted strategy, those with a weight above 0.1 %.
     """
 

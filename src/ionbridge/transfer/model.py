@@ -48,7 +48,8 @@ class TransferModel(BaseEstimator):
     source_domain_, target_domain_ : dicts of the domains, or None.
     data_sha256_ : dict of str to str; hashes of the tables.
     cv_mape_, cv_mape_target_only_ : out-of-sample mean absolute percentage error on the target
-        training rows, of this model and of a Gaussian process of the target alone [%].
+        training rows, of this model and of a Gaussian process of the target alone [%]; where an
+        output is zero, the mean absolute error over the mean absolute output.
     """
 
     def __init__(
@@ -196,11 +197,6 @@ class TransferModel(BaseEstimator):
             )
         return X
 
-    @property
-    def helps(self) -> bool | None:
-        """Whether the source lowered the out-of-sample error on the target training rows."""
-        return None if self.source_domain_ is None else self.cv_mape_ < self.cv_mape_target_only_
-
 
 def _rows(table: Table, names: list[str], output: str) -> tuple[FloatArray, FloatArray]:
     complete = table.complete([*names, output])
@@ -227,4 +223,6 @@ def _source_rows(
 
 
 def _mape(y: FloatArray, predicted: FloatArray) -> float:
-    return float(100.0 * np.mean(np.abs(predicted - y) / np.maximum(np.abs(y), np.finfo(float).tiny)))
+    """Mean absolute percentage error; where an output is zero, relative to the mean output [%]."""
+    error = np.abs(predicted - y)
+    return float(100.0 * (np.mean(error / np.abs(y)) if np.all(y != 0) else error.sum() / np.abs(y).sum()))

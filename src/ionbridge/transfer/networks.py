@@ -196,7 +196,7 @@ class NetworkTransfer(AbstractStrategy):
                 anchor_strength=np.float32(self.anchor_strength) * trainable,
             )
             for (one, task, _), ensemble in zip(members, ensembles, strict=True):
-                one._keep(ensemble, np.maximum(task.fold, 0), out_of_fold(ensemble, task.X, task.fold))
+                one._keep(ensemble, task.fold, out_of_fold(ensemble, task.X, task.fold))
 
     def _sources(self, problems: Sequence[TransferProblem]) -> list[NetworkEnsemble]:
         """Source ensembles: given ones, and the others trained as one stack, equal ones only once."""
