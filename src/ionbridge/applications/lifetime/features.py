@@ -21,11 +21,13 @@ from ionbridge.exceptions import ConfigurationError, DataError
 __all__ = [
     "CURVE_FEATURES",
     "FEATURE_NOTES",
+    "RELIABILITY_FEATURE",
     "STAGE_FEATURE",
     "CellFeatures",
     "curve_features",
     "cycle_summaries",
     "discharge_curves",
+    "fade_reliability",
     "join_features",
     "log_life_stage",
 ]
@@ -35,6 +37,7 @@ FeatureSet = Literal["variance", "discharge", "full"]
 
 CURVES = "discharge_capacity_on_voltage"
 STAGE_FEATURE = "log_life_stage"
+RELIABILITY_FEATURE = "fade_reliability"
 SMALLEST_FADE = 2e-5  # of the nominal capacity a cycle; slower fade is not told from none
 SMALLEST_MARGIN = 2e-3  # of the nominal capacity left above the end of life
 SMALLEST_CHANGE = 1e-12
@@ -77,6 +80,7 @@ FEATURE_NOTES = {
     "late_slope": "slope of capacity over the last ten cycles, over nominal [1/cycle]",
     "late_intercept": "intercept of that line, over nominal [-]",
     STAGE_FEATURE: "log of 1 + cycles left by linear fade / cycles seen; 0 where the end of life is reached [-]",
+    RELIABILITY_FEATURE: "share of the squared fade slope that both halves of the cycles agree on, 0 to 1 [-]",
     "<column>_median": "median over the first cycles, capacities over nominal",
     "<column>_trend": "slope over the first cycles times their number, capacities over nominal",
 }
@@ -267,7 +271,7 @@ def cycle_summaries(
         shared = set.intersection(*(set(r.cycles.columns) for r in records)) - {"cycle_number"}
         columns = [name for name in records[0].cycles.columns if name in shared]
     names = tuple(f"{name}_{kind}" for kind in ("median", "trend") for name in columns)
-    values = np.empty((len(records), len(names) + 1))
+    values = np.empty((len(records), len(names) + 2))
     for i, record in enumerate(records):
         number = record.cycle_numbers
         first = number <= number[0] + n_cycles - 1
@@ -277,10 +281,10 @@ def cycle_summaries(
             )
         table = record.cycles.loc[first, list(columns)].to_numpy(dtype=float)
         scale = [record.nominal_capacity if _is_charge(name) else 1.0 for name in columns]
-        values[i, :-1] = np.concatenate(_median_and_trend(number[first], table / scale, n_cycles))
-        values[i, -1] = log_life_stage(record, n_cycles)
+        values[i, :-2] = np.concatenate(_median_and_trend(number[first], table / scale, n_cycles))
+        values[i, -2:] = fade_reliability(record, n_cycles), log_life_stage(record, n_cycles)
     return CellFeatures(
-        (*names, STAGE_FEATURE),
+        (*names, RELIABILITY_FEATURE, STAGE_FEATURE),
         _finite(values, records, f"its columns {list(columns)}"),
         tuple(r.cell_id for r in records),
     )
@@ -308,18 +312,44 @@ def log_life_stage(record: CyclingRecord, n_cycles: int) -> float:
     ``log(1 + left / seen)`` [-] with the cycles left by the median slope of the capacity over the
     first `n_cycles`, and the number of cycles seen.
     """
+    number, health = _first(record, n_cycles)
+    return float(stage_of_window(number, health, record.end_of_life_threshold))
+
+
+def fade_reliability(record: CyclingRecord, n_cycles: int) -> float:
+    """How far the two halves of the first cycles agree on the fade, 0 (not at all) to 1.
+
+    ``m² / (m² + d²)`` with the mean m and half the difference d of the two slopes; 0 where the
+    capacity does not fade.
+    """
+    number, health = _first(record, n_cycles)
+    half = len(number) // 2
+    if half < 3:
+        return 0.0
+    slopes = [_slope(number[:half], health[:half]), _slope(number[-half:], health[-half:])]
+    mean, off = 0.5 * (slopes[0] + slopes[1]), 0.5 * (slopes[0] - slopes[1])
+    return float(mean**2 / (mean**2 + off**2 + 1e-30)) if mean < 0 else 0.0
+
+
+def _first(record: CyclingRecord, n_cycles: int) -> tuple[FloatArray, FloatArray]:
+    """Cycle numbers and state of health of the first cycles, without gaps."""
     number, health = record.cycle_numbers, record.state_of_health
     first = (number <= number[0] + n_cycles - 1) & np.isfinite(health)
-    return float(stage_of_window(number[first], health[first], record.end_of_life_threshold))
+    return number[first], health[first]
+
+
+def _slope(number: FloatArray, health: FloatArray) -> float:
+    """Median slope between cycles at least a quarter of the window apart [1/cycle]."""
+    i, j = np.triu_indices(len(health), 1)
+    far = number[j] - number[i] >= (number[-1] - number[0]) / 4
+    return float(np.median((health[j] - health[i])[far] / (number[j] - number[i])[far]))
 
 
 def stage_of_window(number: FloatArray, health: FloatArray, threshold: float) -> float:
     """`log_life_stage` of one window of cycles, each of shape (n_cycles,), at its last cycle."""
     if len(health) < 5:
         return float("nan")
-    i, j = np.triu_indices(len(health), 1)
-    far = number[j] - number[i] >= (number[-1] - number[0]) / 4
-    slope = np.median((health[j] - health[i])[far] / (number[j] - number[i])[far])
+    slope = _slope(number, health)
     margin = max(float(np.median(health[-5:])) - threshold, SMALLEST_MARGIN)
     return float(np.log1p(margin / max(-slope, SMALLEST_FADE) / number[-1]))
 

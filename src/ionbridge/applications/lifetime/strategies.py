@@ -22,20 +22,23 @@ from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 from ionbridge.transfer.baselines import TargetOnly
 from ionbridge.transfer.hierarchical_gp import HierarchicalGP, output_calibration
 from ionbridge.transfer.pooled import Pooled
+from ionbridge.transfer.registry import make_strategy
+from ionbridge.transfer.source_only import SourceOnly
 
-__all__ = ["InterCellTransfer", "LifetimeAuto", "StageTransfer", "lifetime_members"]
+__all__ = ["Bounded", "InterCellTransfer", "LifetimeAuto", "StageTransfer", "lifetime_members"]
 
 
 class StageTransfer(AbstractStrategy):
     """Mean of the target lives, moved by the life stage of each cell; works from one target cell.
 
     In logarithms of life over cycles seen: ``(1 - w) · mean + w · gain · shape(s)`` with the shape
-    from whole source lives, the gain from the target cells, and ``w = 1 / (1 + s)``: near its end
-    the linear fade of a cell knows more than its relatives, far from it the relatives do.
+    from whole source lives, the gain from the target cells, and ``w = r / (1 + s)``: near its end
+    the linear fade of a cell knows more than its relatives, far from it, or where the fade is not
+    steady (reliability r, `fade_reliability`), the relatives do.
 
     Parameters
     ----------
-    stage_column : column of `log_life_stage` in the inputs.
+    stage_column : column of `log_life_stage` in the inputs; `fade_reliability` stands before it.
     n_cycles : cycles seen.
     stage : the curve of the source.
     random_state : has no effect; every strategy has one.
@@ -71,13 +74,17 @@ class StageTransfer(AbstractStrategy):
         else:
             self.fold_means_ = (z.sum() - z) / (n_rows - 1)
             self.fold_gains_ = (z @ h - z * h) / (h @ h - h * h)
-        weight = 1.0 / (1.0 + s)
+        weight = self._weight(problem.X_target)
         left_out = (1.0 - weight) * self.fold_means_ + weight * self.fold_gains_ * self.stage_.shape(s)
         self.out_of_fold_ = self.n_cycles * np.exp(left_out)
 
+    def _weight(self, X: FloatArray) -> FloatArray:
+        stage = np.maximum(X[:, self.stage_column], 0.0)
+        return np.clip(X[:, self.stage_column - 1], 0.0, 1.0) / (1.0 + stage)
+
     def _log_ratio(self, X: FloatArray, mean: FloatArray, gain: FloatArray) -> FloatArray:
         s = np.maximum(X[:, self.stage_column], 0.0)
-        weight = 1.0 / (1.0 + s)
+        weight = self._weight(X)
         return (1.0 - weight) * mean + weight * gain * self.stage_.shape(s)
 
     def _predict(self, X: FloatArray) -> FloatArray:
@@ -93,7 +100,8 @@ class InterCellTransfer(AbstractStrategy):
 
     The prediction is ``log y = mean over target cells (log y_ref + ρ · d(x, x_ref))`` with the
     difference d of the source network. ρ is fitted to the differences between the target cells and
-    shrunk towards one half: with a single target cell it is that.
+    shrunk towards one quarter, which transfer from one half of the LFP cells to the other preferred
+    to 0.5 and 1: with a single target cell it is that.
 
     Parameters
     ----------
@@ -104,7 +112,7 @@ class InterCellTransfer(AbstractStrategy):
     needs: ClassVar[Needs] = "source model"
     min_target_rows: ClassVar[int] = 1
 
-    PRIOR_RATIO, PRIOR_PAIRS = 0.5, 4.0
+    PRIOR_RATIO, PRIOR_PAIRS = 0.25, 4.0
 
     def __init__(self, regressor: InterCellRegressor | None = None, random_state: int = 0):
         self.regressor = regressor
@@ -162,6 +170,46 @@ class InterCellTransfer(AbstractStrategy):
 
 LIMIT = 1.5  # of log-life differences: a source network is not believed about more than a factor of 4.5
 PRIOR_DIFFERENCE = 0.5
+
+
+class Bounded(AbstractStrategy):
+    """A strategy whose predictions stay within a factor of the known lives of the target.
+
+    Parameters
+    ----------
+    strategy : unfitted.
+    factor : largest ratio of a prediction to the longest known life, and of the shortest to it.
+    random_state : seed handed to the strategy.
+    """
+
+    needs: ClassVar[Needs] = "source data"
+    supports_target_only_inputs: ClassVar[bool] = True
+
+    def __init__(self, strategy: AbstractStrategy, factor: float = 4.0, random_state: int = 0):
+        self.strategy = strategy
+        self.factor = factor
+        self.random_state = random_state
+
+    def source_key(self) -> Hashable:
+        """That of the strategy."""
+        return self.strategy.source_key()
+
+    def prepare_source(self, X: FloatArray, y: FloatArray, random_state: int = 0) -> Any:
+        """Prepare what the strategy needs."""
+        return self.strategy.prepare_source(X, y, random_state)
+
+    def _fit(self, problem: TransferProblem) -> None:
+        y = problem.y_target
+        self.limits_ = np.array([y.min() / self.factor, y.max() * self.factor])
+        self.strategy_ = clone(self.strategy).fit_problem(problem)
+        self.fold_ = self.strategy_.fold_
+        self.out_of_fold_ = np.clip(self.strategy_.out_of_fold_, *self.limits_)
+
+    def _predict(self, X: FloatArray) -> FloatArray:
+        return np.clip(self.strategy_.predict(X), *self.limits_)
+
+    def _predict_folds(self, X: FloatArray) -> FloatArray:
+        return np.clip(self.strategy_.predict_folds(X), *self.limits_)
 
 
 class LifetimeAuto(AbstractStrategy):
@@ -233,7 +281,7 @@ class LifetimeAuto(AbstractStrategy):
 def lifetime_members(stage: StageTransfer) -> dict[str, AbstractStrategy]:
     """The strategies that `LifetimeAuto` averages."""
     trees = CrossFitted(ExtraTreesRegressor(50, random_state=0), n_folds=8)
-    return {
+    members: dict[str, AbstractStrategy] = {
         "stage": stage,
         "mean": TargetOnly("mean"),
         "extra_trees": TargetOnly(trees),
@@ -242,5 +290,8 @@ def lifetime_members(stage: StageTransfer) -> dict[str, AbstractStrategy]:
         "hierarchical_gp_no_trend": HierarchicalGP(linear=False),
         "output_calibration": output_calibration(),
         "inter_cell": InterCellTransfer(),
+        "fine_tuning": make_strategy("fine_tuning"),
         "pooled": Pooled(n_trees=50),
+        "source_only": SourceOnly(),
     }
+    return {name: Bounded(member) for name, member in members.items()}
