@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ionbridge.exceptions import MissingExtraError, PluginError, UnknownNameError
 
-__all__ = ["Group", "import_extra", "load", "names"]
+__all__ = ["Group", "distribution", "import_extra", "load", "names"]
 
 Group = Literal["ionbridge.readers", "ionbridge.simulators", "ionbridge.strategies", "ionbridge.models"]
 
@@ -40,6 +40,12 @@ def names(group: Group) -> list[str]:
     With the environment variable ``IONBRIDGE_PLUGINS=off`` only built-ins are listed.
     """
     return sorted(_registered(group))
+
+
+def distribution(group: Group, name: str) -> tuple[str, str] | None:
+    """Name and version of the distribution that registers `name`; None where there is none."""
+    entry = _registered(group).get(name)
+    return (entry.dist.name, entry.dist.version) if entry is not None and entry.dist is not None else None
 
 
 def load(group: Group, name: str) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from ionbridge.datasets import Table
 from ionbridge.exceptions import ConfigurationError, DataError, InsufficientDataError, UnknownNameError
 from ionbridge.execution import RunInterruptedError, SerialExecutor, open_executor
-from ionbridge.studies import StudyDesign, StudyResult, run_study
+from ionbridge.studies import StudyDesign, StudyResult, run_study, runner
 from tests.studies.stand_ins import STRATEGIES, make_table
 
 SOURCE, TARGET = make_table(60, seed=1), make_table(24, shift=0.4, seed=2)
@@ -88,10 +88,7 @@ def test_test_rows_never_influence_training() -> None:
 
 
 def test_the_source_is_prepared_once_a_seed(monkeypatch) -> None:
-    calls = []
-    strategy = type(STRATEGIES["source_line"])
-    original = strategy.prepare_source
-    monkeypatch.setattr(strategy, "prepare_source", lambda *a, **k: calls.append(1) or original(*a, **k))
+    calls = count_preparations(monkeypatch)
     study(changed(strategies=["source_line", "demanding"]))
     assert len(calls) == DESIGN.n_seeds
 
@@ -180,8 +177,55 @@ def test_an_interrupted_study_resumes(tmp_path) -> None:
         study(folder=tmp_path, executor=_StopsAfter(4))
     n_lines = len((tmp_path / "tasks.jsonl").read_text().splitlines())
     resumed = study(folder=tmp_path, executor=_StopsAfter(2 + 6))
-    assert n_lines == 1 + 2
+    assert n_lines == 1 + 2 + 2
     pd.testing.assert_frame_equal(without_seconds(resumed.trials), without_seconds(study().trials))
+
+
+def count_preparations(monkeypatch) -> list[int]:
+    calls: list[int] = []
+    strategy = type(STRATEGIES["source_line"])
+    original = strategy.prepare_source
+    monkeypatch.setattr(strategy, "prepare_source", lambda *a, **k: calls.append(1) or original(*a, **k))
+    return calls
+
+
+def test_a_finished_study_learns_no_source_again(tmp_path, monkeypatch) -> None:
+    first = study(folder=tmp_path)
+    calls = count_preparations(monkeypatch)
+    again = study(folder=tmp_path)
+    assert calls == []
+    assert again.facts["source_seconds"] == first.facts["source_seconds"]
+    assert set(again.facts["source_seconds"]) == {"source_line"}
+
+
+def test_only_the_sources_that_are_missing_are_learnt(tmp_path, monkeypatch) -> None:
+    design = changed(source_sizes=[10, "all"], n_seeds=1)
+    study(design, folder=tmp_path)
+    store = tmp_path / "tasks.jsonl"
+    lines = [line for line in store.read_text().splitlines(keepends=True) if "source=10/0" not in line]
+    store.write_text("".join(lines))
+    calls = count_preparations(monkeypatch)
+    study(design, folder=tmp_path)
+    assert len(calls) == 1
+
+
+def test_a_task_is_sent_the_source_models_of_its_own_seeds(monkeypatch) -> None:
+    sent = []
+    original = runner._run_trials
+    monkeypatch.setattr(runner, "_run_trials", lambda *a: sent.append((a[1], a[3])) or original(*a))
+    study(changed(n_seeds=7, n_splits=2, baselines=[]))
+    assert len(sent) == 2 * 3
+    assert all(set(models) == {trial.seed for trial in trials} for trials, models in sent)
+
+
+def test_the_version_of_a_plug_in_is_part_of_what_a_study_is(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(runner.plugins, "distribution", lambda group, name: ("extra-strategies", "1.0"))
+    design = changed(baselines=["mean"], n_seeds=1)
+    assert study(design, folder=tmp_path).facts["versions"]["extra-strategies"] == "1.0"
+    monkeypatch.setattr(runner.plugins, "distribution", lambda group, name: ("extra-strategies", "1.1"))
+    with pytest.raises(ConfigurationError, match="results of another run"):
+        study(design, folder=tmp_path)
+    assert study(design, folder=tmp_path, resume="if same").facts["versions"]["extra-strategies"] == "1.1"
 
 
 def test_a_folder_of_another_study_is_refused_unless_started_anew(tmp_path) -> None:

@@ -16,15 +16,16 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from ionbridge import plugins
 from ionbridge.datasets import Table
-from ionbridge.exceptions import InsufficientDataError, UnsupportedInputsError
-from ionbridge.execution import Failure, SerialExecutor, run_tasks
+from ionbridge.exceptions import ConfigurationError, InsufficientDataError, UnsupportedInputsError
+from ionbridge.execution import Failure, SerialExecutor, TaskStore, run_tasks
 from ionbridge.models import FloatArray
 from ionbridge.studies.arrays import StudyArrays
 from ionbridge.studies.design import Size, StudyDesign
@@ -37,7 +38,10 @@ __all__ = ["run_study"]
 
 logger = logging.getLogger(__name__)
 
+Resume = bool | Literal["if same"]
+
 _PACKAGES = ("ionbridge", "numpy", "scipy", "pandas", "scikit-learn", "torch")
+_SOURCE_MODEL = "source model "  # how the keys of source models begin
 _STACKED, _SINGLE = 64, 5  # trials a task: networks are trained as stacks, the others one by one
 
 
@@ -76,7 +80,7 @@ def run_study(
     executor: Executor | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
-    resume: bool = True,
+    resume: Resume = True,
     cancel: threading.Event | None = None,
     strategies: Mapping[str, AbstractStrategy] | None = None,
 ) -> StudyResult:
@@ -90,7 +94,8 @@ def run_study(
     folder : finished trials are written here at once, and the result at the end.
     progress : whether to show a progress bar on stderr.
     resume : whether finished trials found in `folder` are kept; the design, the data and the
-        package versions must then be the same.
+        versions of packages and plug-ins must then be the same. False starts anew; "if same"
+        starts anew where they are not.
     cancel : set it from another thread to stop.
     strategies : estimators by name, for names of the design that are not registered.
 
@@ -110,17 +115,18 @@ def run_study(
     sizes, exclusions = _feasible_sizes(splits, design)
     units = _units(estimators, arrays, splits, sizes, design)
     store = None if folder is None else Path(folder) / "tasks.jsonl"
-    if store is not None and not resume:
-        store.unlink(missing_ok=True)
-    facts = _facts(source, target, arrays)
+    facts = _facts(source, target, arrays, [name for name in design.names if name not in (strategies or {})])
     identity = _identity(design, facts, strategies or {})
-    prepared, source_seconds = _prepare_sources(estimators, arrays, design, executor, progress, cancel)
+    kept = _stored(store, identity, resume)
+    missing = [unit for unit in units if unit.key not in kept]
+    prepared, records = _prepare_sources(estimators, missing, arrays, design, executor, progress, cancel)
+    kept |= _remember(records, store, identity)
     tasks = {
         unit.key: (
             estimators[unit.name],
             unit.trials,
             arrays,
-            prepared[unit.name, unit.source_size],
+            prepared.get(unit.key, {}),
             design.level,
         )
         for unit in units
@@ -129,9 +135,8 @@ def run_study(
         _run_trials, tasks, executor=executor, store=store, identity=identity,
         progress=progress, label=f"study of {design.output}", cancel=cancel,
     )  # fmt: skip
-    result = _collect(
-        units, outcomes, arrays, design, exclusions, {**facts, "source_seconds": source_seconds}
-    )
+    facts["source_seconds"] = _source_seconds(kept)
+    result = _collect(units, outcomes, arrays, design, exclusions, facts)
     if folder is not None:
         result.save(folder)
     return result
@@ -218,47 +223,85 @@ def _source_rows(arrays: StudyArrays, size: Size | str, random_state: int, seed:
     return nested_rows(n_rows, "all" if size == "all" else int(size), random_state, seed)
 
 
+def _stored(store: Path | None, identity: str, resume: Resume) -> dict[str, Any]:
+    """Results that an earlier run of the same study has left, by key."""
+    if store is None:
+        return {}
+    if not resume:
+        store.unlink(missing_ok=True)
+    try:
+        kept = TaskStore(store, identity)
+    except ConfigurationError:
+        if resume != "if same":
+            raise
+        logger.info("%s holds another run and is started anew", store)
+        store.unlink()
+        kept = TaskStore(store, identity)
+    kept.close()
+    return dict(kept.results)
+
+
+def _remember(records: Mapping[str, Any], store: Path | None, identity: str) -> dict[str, Any]:
+    """Write into the store what learning the sources took, for a run that resumes."""
+    if store is not None and records:
+        kept = TaskStore(store, identity)
+        for key, record in records.items():
+            kept.add(key, record)
+        kept.close()
+    return dict(records)
+
+
+def _source_seconds(kept: Mapping[str, Any]) -> dict[str, float]:
+    """CPU seconds of source models, by the strategy that first asked for them."""
+    total: dict[str, float] = {}
+    for key, record in kept.items():
+        if key.startswith(_SOURCE_MODEL):
+            total[record["strategy"]] = total.get(record["strategy"], 0.0) + record["seconds"]
+    return total
+
+
 def _prepare_sources(
     estimators: Mapping[str, AbstractStrategy],
+    units: Sequence[_Unit],
     arrays: StudyArrays,
     design: StudyDesign,
     executor: Executor,
     progress: bool,
     cancel: threading.Event | None,
-) -> tuple[dict[tuple[str, Size | str], dict[int, Any]], dict[str, float]]:
-    """Learn the source once for all strategies that share the result.
+) -> tuple[dict[str, dict[int, Any]], dict[str, Any]]:
+    """Learn the source once for all of `units` that share the result.
 
     Returns
     -------
-    prepared source by strategy and source size, then by seed (empty where a strategy prepares
-    nothing, a `Failure` where it could not); CPU seconds by the strategy that first asked for it.
+    prepared source by key of the unit, then by those seeds that it has (empty where a strategy
+    prepares nothing, a `Failure` where it could not); by model, its strategy and CPU seconds.
     """
     tasks: dict[str, tuple[Any, ...]] = {}
-    wanted: dict[tuple[str, Size | str], dict[int, str]] = {}
+    wanted: dict[str, dict[int, str]] = {}
     asked_by: dict[str, str] = {}
-    for name, estimator in estimators.items():
-        key = estimator.source_key()
-        for size in _source_sizes(estimator, design):
-            wanted[name, size] = {}
-            for seed in range(design.n_seeds) if key is not None and size != "none" else ():
-                task = f"{key!r}/source={size}/seed={seed}"
-                rows = _source_rows(arrays, size, design.random_state, seed)
-                state = int(np.random.SeedSequence([design.random_state, seed]).generate_state(1)[0])
-                tasks[task] = (estimator, arrays.X_source[rows], arrays.y_source[rows], state)
-                wanted[name, size][seed] = task
-                asked_by.setdefault(task, name)
+    for unit in units:
+        key = estimators[unit.name].source_key()
+        wanted[unit.key] = {}
+        for trial in unit.trials if key is not None and unit.source_size != "none" else ():
+            task = f"{_SOURCE_MODEL}{key!r}/source={unit.source_size}/seed={trial.seed}"
+            wanted[unit.key][trial.seed] = task
+            if task not in tasks:
+                state = int(np.random.SeedSequence([design.random_state, trial.seed]).generate_state(1)[0])
+                X, y = arrays.X_source[trial.source], arrays.y_source[trial.source]
+                tasks[task] = (estimators[unit.name], X, y, state)
+                asked_by[task] = unit.name
+    if not tasks:
+        return {}, {}
     done = run_tasks(
         _prepare_source, tasks, executor=executor, progress=progress, label="source models", cancel=cancel
     )
-    models = {task: outcome if isinstance(outcome, Failure) else outcome[0] for task, outcome in done.items()}
-    seconds: dict[str, float] = {}
-    for task, outcome in done.items():
-        if not isinstance(outcome, Failure):
-            seconds[asked_by[task]] = seconds.get(asked_by[task], 0.0) + outcome[1]
+    fits = {task: found for task, found in done.items() if not isinstance(found, Failure)}
+    models = done | {task: found[0] for task, found in fits.items()}
+    records = {task: {"strategy": asked_by[task], "seconds": found[1]} for task, found in fits.items()}
     prepared = {
-        which: {seed: models[task] for seed, task in by_seed.items()} for which, by_seed in wanted.items()
+        unit: {seed: models[task] for seed, task in by_seed.items()} for unit, by_seed in wanted.items()
     }
-    return prepared, seconds
+    return prepared, records
 
 
 def _prepare_source(
@@ -387,7 +430,7 @@ def _failed_in_part(trials: pd.DataFrame, n_splits: int) -> list[str]:
     ]
 
 
-def _facts(source: Table, target: Table, arrays: StudyArrays) -> dict[str, Any]:
+def _facts(source: Table, target: Table, arrays: StudyArrays, registered: Sequence[str]) -> dict[str, Any]:
     def describe(table: Table, n_used: int) -> dict[str, Any]:
         return {
             "domain": table.domain.to_dict(),
@@ -397,11 +440,17 @@ def _facts(source: Table, target: Table, arrays: StudyArrays) -> dict[str, Any]:
             "n_rows_used": n_used,
         }
 
+    packages = {name: version(name) for name in _PACKAGES}
+    owners = (plugins.distribution("ionbridge.strategies", name) for name in registered)
     return {
         "unit": arrays.unit,
         "source": describe(source, len(arrays.y_source)),
         "target": describe(target, len(arrays.y_target)),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **packages,
+            **dict(owner for owner in owners if owner),
+        },
         "notes": list(arrays.notes),
     }
 
