@@ -138,3 +138,21 @@ def test_the_quantity_decides_what_a_bare_c_is():
 
 def test_key_of_unit_keeps_the_inverse():
     assert key_of_unit("1/cycle") == key_of_unit("per cycle") == "per_cycle"
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("Gew.-%", "wt%"),
+        ("Gew%", "wt%"),
+        ("Ma.-%", "wt%"),
+        ("m-%", "wt%"),
+        ("M.-%", "wt%"),
+        ("Vol.-%", "vol%"),
+        ("mPas", "mPa*s"),
+        ("mPa·s", "mPa*s"),
+        ("Pas", "Pa*s"),
+    ],
+)
+def test_german_spellings_are_known(text: str, unit: str):
+    assert find_unit(text) == unit

@@ -149,7 +149,10 @@ _BRACKETED = re.compile(r"^(?P<name>.*?)\s*[\[({](?P<unit>[^\[\](){}]*)[\])}]\s*
 _SEPARATED = re.compile(r"^(?P<name>.+?)\s*(?:\s/\s*|\s+in\s+|,\s*|\s*\|\s*)(?P<unit>\S.*)$")
 
 
-_PERCENT = re.compile(r"^(?P<name>.*?[^\s_])[\s_]*(?P<unit>(?:wt|vol|mass)?\.?[\s_-]*%)$", re.IGNORECASE)
+_PERCENT = re.compile(
+    r"^(?P<name>.*?[^\s_])[\s_]*(?P<unit>(?:(?<![A-Za-z])(?:wt|vol|mass|gew|ma|m))?\.?[\s_-]*%)$",
+    re.IGNORECASE,
+)
 
 
 def _split_stated(text: str) -> tuple[str, str] | None:

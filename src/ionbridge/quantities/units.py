@@ -30,6 +30,11 @@ _DEFINITIONS = (
     "atom = []",
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+# Shares as German and English laboratories write them: Gew.-%, Ma.-%, m-%, wt. %.
+_SHARES = {
+    "wt%": re.compile(r"(?:wt|w|weight|mass|masse|massen|ma|m|gew|gewichts)\.?[\s_-]*%", re.IGNORECASE),
+    "vol%": re.compile(r"(?:vol|v|volume|volumen)\.?[\s_-]*%", re.IGNORECASE),
+}
 
 
 class Conversion(NamedTuple):
@@ -113,7 +118,7 @@ def find_unit(text: str) -> str | None:
     for candidate in candidates:
         if candidate in spellings:
             return spellings[candidate]
-    return None
+    return next((unit for unit, share in _SHARES.items() if share.fullmatch(text)), None)
 
 
 @lru_cache(maxsize=1024)
