@@ -24,6 +24,7 @@ from ionbridge.datasets.cells import is_number, numbers_from_cells, text_from_ce
 from ionbridge.datasets.columns import Column, ColumnSettings, match_columns
 from ionbridge.datasets.problems import Problem, TableError, errors_of
 from ionbridge.datasets.validation import MAX_KEPT, TableChecker
+from ionbridge.datasets.thousands import ThousandsCheck
 from ionbridge.exceptions import DataError
 from ionbridge.quantities.units import find_unit
 
@@ -178,10 +179,8 @@ def ingest(source: RowSource, settings: ColumnSettings, *, keep: bool = True) ->
 
 
 def _as_stored(column: Column, source: RowSource) -> Column:
-    """A cell that shows 45 % is stored as 0.45; read it as a fraction where the header says percent."""
+    """A cell that shows 45 % is stored as 0.45; read it as a fraction where percent would be meant."""
     if column.index not in source.percent_columns or column.unit not in ("%", "wt%", "vol%"):
-        return column
-    if not column.is_unit_stated:
         return column
     source.notes.append(f"column {column.header.strip()!r} is formatted as percent: cells read as fractions")
     return replace(column, unit="1")
@@ -242,6 +241,7 @@ class _Body:
         self.texts: dict[str, str] = {}
         self.row_problems: list[Problem] = []
         self.n_row_problems = 0
+        self.thousands = ThousandsCheck(source.file) if source.decimal == "," else None
 
     def add(self, chunk: RawChunk) -> None:
         self.n_row_problems += len(chunk.problems)
@@ -254,6 +254,8 @@ class _Body:
             if item.kind == "label":
                 values[item.name] = self._shared(text_from_cells(cells))
                 continue
+            if self.thousands is not None:
+                self.thousands.update(column, chunk.rows, cells)
             raw[item.name], bad = numbers_from_cells(
                 cells, self.source.decimal, column.unit, allow_bool=item.kind == "code"
             )
@@ -297,7 +299,8 @@ class _Body:
             )
         if not self.checker.n_rows and found:
             return found
-        return found + self.checker.finish()
+        suspected = self.thousands.finish() if self.thousands is not None else []
+        return found + self.checker.finish() + suspected
 
 
 def require_no_errors(problems: Sequence[Problem]) -> None:

@@ -112,3 +112,13 @@ def test_parquet_bad_cells_and_files(tmp_path: Path):
         read_table(tmp_path / "b.parquet")
     with pytest.raises(DataError, match="is for workbooks"):
         read_table(tmp_path / "a.parquet", sheet="x")
+
+
+def test_excel_percent_formats_count_without_a_unit_in_the_header(tmp_path: Path):
+    path = workbook(tmp_path / "a.xlsx", [["solid_content"], [0.42], [0.45]], A2="0%", A3="0%")
+    assert read_table(path).column("solid_content").tolist() == pytest.approx([42.0, 45.0])
+
+
+def test_excel_headers_may_have_line_breaks(tmp_path: Path):
+    path = workbook(tmp_path / "a.xlsx", [["Comma Gap\n[mm]"], [0.1], [0.2]])
+    assert read_table(path).column("comma_gap").tolist() == pytest.approx([100.0, 200.0])
