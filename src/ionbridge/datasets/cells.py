@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BadCell", "is_number", "numbers_from_cells", "parse_number", "text_from_cells"]
+__all__ = ["BadCell", "is_number", "numbers_from_cells", "one_line", "parse_number", "text_from_cells"]
 
 _NUMBER = {
     ".": re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"),
@@ -62,6 +62,11 @@ class BadCell(NamedTuple):
 def is_number(text: str, decimal: str = ".") -> bool:
     """Whether a cell is a plain finite number written with this decimal mark."""
     return _NUMBER[decimal].fullmatch(text.strip().replace("−", "-")) is not None
+
+
+def one_line(text: str) -> str:
+    """Write a header with line breaks, as spreadsheets have them, on one line."""
+    return re.sub(r"\s*[\r\n\v]+\s*", " ", text)
 
 
 def parse_number(cell: Any, decimal: str = ".", *, allow_bool: bool = False) -> float | None:

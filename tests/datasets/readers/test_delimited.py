@@ -158,3 +158,38 @@ def test_checking_never_raises(tmp_path: Path, content: bytes):
     path = tmp_path / "a.csv"
     path.write_bytes(content)
     assert any(problem.severity == "error" for problem in validate_file(path))
+
+
+def test_quoted_headers_may_have_line_breaks(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text('"Comma Gap\r\n[µm]",Density\r\n100,1.2\r\n200,x\r\n', encoding="utf-8", newline="")
+    (problem,) = [p for p in validate_file(path) if p.severity == "error"]
+    assert (problem.row, problem.column) == (4, "Density")
+    path.write_text('"Comma Gap\n[mm]",Density\n0.1,1.2\n0.2,1.3\n', encoding="utf-8")
+    assert read_table(path, columns={"Comma Gap [mm]": "comma_gap [mm]"}).values(["comma_gap"])[0, 0] == 100.0
+
+
+def test_headers_that_never_end_are_named(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text('"comma_gap_um\n' + "100\n" * 30, encoding="utf-8")
+    with pytest.raises(DataError, match="quotation mark that is not closed"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "n_warnings"),
+    [
+        pytest.param("1,200;1,25\n1,300;1,35\n", 0, id="decimal commas elsewhere"),
+        pytest.param("0,200;1\n1,300;2\n", 0, id="leading zero"),
+        pytest.param("1,200;1\n1,350;2\n", 1, id="may be thousands"),
+        pytest.param("1,200;1,300\n350;2\n", 2, id="both columns"),
+    ],
+)
+def test_commas_that_may_stand_between_thousands(tmp_path: Path, body: str, n_warnings: int):
+    path = tmp_path / "a.csv"
+    path.write_text("comma_gap_mm;density\n" + body, encoding="utf-8")
+    found = [p for p in validate_file(path) if "between thousands" in p.remedy]
+    assert [p.severity for p in found] == ["warning"] * n_warnings
+    if found:
+        assert found[0].row == 2
+        assert "read as 1.200" in found[0].remedy

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ionbridge.datasets.cells import is_number
+from ionbridge.datasets.cells import is_number, one_line
 from ionbridge.datasets.ingest import CHUNK_ROWS, RawChunk
 from ionbridge.datasets.problems import Problem
 from ionbridge.datasets.reading import table_from_source
@@ -28,6 +28,7 @@ __all__ = ["DelimitedSource", "detect_dialect", "detect_encoding", "open_source"
 _LARGE = 64 * 2**20
 _BLOCK = 2**20
 _SAMPLE = 2**18
+_MAX_HEADER_LINES = 8  # of one cell
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -148,8 +149,7 @@ class DelimitedSource:
                 "the suffix of its kind."
             )
         self.delimiter, self.decimal = detect_dialect(lines)
-        rows = [row for row in csv.reader(lines[:1], delimiter=self.delimiter)]
-        self.header = rows[0] if rows else []
+        self.header = self._header(lines)
         while self.header and not self.header[-1].strip():
             self.header.pop()  # a delimiter at the end of the line
         self.header_row: int | None = self._skipped + 1
@@ -158,6 +158,17 @@ class DelimitedSource:
             self.notes.append(
                 f"delimiter {names.get(self.delimiter, self.delimiter)!r}, decimal mark {self.decimal!r}"
             )
+
+    def _header(self, lines: list[str]) -> list[str]:
+        """Cut the header; a quoted cell may hold line breaks, as spreadsheets write them."""
+        reader = csv.reader(lines, delimiter=self.delimiter)
+        header = next(reader, [])
+        if reader.line_num > _MAX_HEADER_LINES * max(len(header), 1):
+            raise DataError(
+                f"{self.file}, row {self._skipped + 1}: the header does not end; expected a line of names. Look for a "
+                "quotation mark that is not closed."
+            )
+        return [one_line(cell) for cell in header]
 
     def _open(self) -> TextIO:
         return self.path.open(encoding=self.encoding, newline="")

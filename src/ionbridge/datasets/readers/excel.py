@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ionbridge.datasets.cells import one_line
 from ionbridge.datasets.ingest import CHUNK_ROWS, RawChunk
 from ionbridge.datasets.problems import Problem
 from ionbridge.datasets.reading import table_from_source
@@ -68,7 +69,7 @@ class SheetSource:
         self.notes = [f"sheet {chosen!r}"]
         self._numbered = self._rows()
         self.header_row, cells = next(self._numbered, (None, []))
-        self.header = ["" if cell is None else str(cell) for cell in cells]
+        self.header = ["" if cell is None else one_line(str(cell)) for cell in cells]
         while self.header and not self.header[-1].strip():
             self.header.pop()
         self.percent_columns = self._percent_columns(self.header_row or 1)
