@@ -32,9 +32,10 @@ class StageTransfer(AbstractStrategy):
     """Mean of the target lives, moved by the life stage of each cell; works from one target cell.
 
     In logarithms of life over cycles seen: ``(1 - w) · mean + w · gain · shape(s)`` with the shape
-    from whole source lives, the gain from the target cells, and ``w = r / (1 + s)``: near its end
-    the linear fade of a cell knows more than its relatives, far from it, or where the fade is not
-    steady (reliability r, `fade_reliability`), the relatives do.
+    from whole source lives, the gain from the target cells, and ``w = r t / (1 + s)``: near its
+    end the linear fade of a cell knows more than its relatives, far from it, or where the fade is
+    not steady (reliability r, `fade_reliability`), or where the target cells do not follow the curve
+    of the source (trust t, the ratio of the gains), the relatives do.
 
     Parameters
     ----------
@@ -68,6 +69,8 @@ class StageTransfer(AbstractStrategy):
         n_rows = len(z)
         self.fold_ = np.arange(n_rows)
         self.mean_, self.gain_ = float(z.mean()), float(z @ h / (h @ h))
+        ratio = self.gain_ / self.stage_.gain
+        self.trust_ = float(min(ratio, 1.0 / max(ratio, 1e-6)))
         if n_rows == 1:  # what the source alone would have said
             self.fold_means_ = self.stage_.gain * self.stage_.shape(s)
             self.fold_gains_ = np.array([self.stage_.gain])
@@ -80,7 +83,7 @@ class StageTransfer(AbstractStrategy):
 
     def _weight(self, X: FloatArray) -> FloatArray:
         stage = np.maximum(X[:, self.stage_column], 0.0)
-        return np.clip(X[:, self.stage_column - 1], 0.0, 1.0) / (1.0 + stage)
+        return self.trust_ * np.clip(X[:, self.stage_column - 1], 0.0, 1.0) / (1.0 + stage)
 
     def _log_ratio(self, X: FloatArray, mean: FloatArray, gain: FloatArray) -> FloatArray:
         s = np.maximum(X[:, self.stage_column], 0.0)
