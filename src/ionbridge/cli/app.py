@@ -26,6 +26,7 @@ COMMANDS = {
     "predict": ("ionbridge.cli.predict", "Predict new rows with a saved model."),
     "explain": ("ionbridge.cli.explain", "Show what drives the predictions of a model."),
     "suggest": ("ionbridge.cli.suggest", "Propose settings that reach given properties."),
+    "lifetime": ("ionbridge.cli.lifetime", "Predict cycle life from the first cycles of a cell."),
     "models": ("ionbridge.cli.models", "List, show, compare, delete and exchange saved models."),
     "data": ("ionbridge.cli.data", "Check and describe tables, and start new ones."),
     "completion": ("ionbridge.cli.completion", "Print the script for completion in your shell."),

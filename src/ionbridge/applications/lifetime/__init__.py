@@ -1,5 +1,11 @@
 """Early prediction of cycle life: features, models, few-cell transfer between chemistries, intervals."""
 
+from ionbridge.applications.lifetime.cells import (
+    evaluate,
+    load_cells,
+    plot_trajectories,
+    prediction_table,
+)
 from ionbridge.applications.lifetime.features import (
     CURVE_FEATURES,
     FEATURE_NOTES,
@@ -10,6 +16,7 @@ from ionbridge.applications.lifetime.features import (
     join_features,
 )
 from ionbridge.applications.lifetime.intervals import LifeIntervals
+from ionbridge.applications.lifetime.model import LifetimeModel, LifetimePrediction
 from ionbridge.applications.lifetime.stage import LifeStage, fit_life_stage
 from ionbridge.applications.lifetime.strategies import InterCellTransfer, LifetimeAuto, StageTransfer
 from ionbridge.applications.lifetime.tasks import (
@@ -21,26 +28,36 @@ from ionbridge.applications.lifetime.tasks import (
     kshot_tasks,
     matr_task,
 )
+from ionbridge.applications.lifetime.trajectory import FadeShapes, Trajectory, knee_fraction
 
 __all__ = [
     "CURVE_FEATURES",
     "FEATURE_NOTES",
     "KSHOT_TASKS",
     "CellFeatures",
+    "FadeShapes",
     "InterCellTransfer",
     "KShotTask",
     "LifeIntervals",
     "LifeStage",
     "LifetimeAuto",
+    "LifetimeModel",
+    "LifetimePrediction",
     "SplitTask",
     "StageTransfer",
+    "Trajectory",
     "curve_features",
     "cycle_summaries",
     "discharge_curves",
+    "evaluate",
     "fit_life_stage",
     "hust_task",
     "join_features",
+    "knee_fraction",
     "kshot_task",
     "kshot_tasks",
+    "load_cells",
     "matr_task",
+    "plot_trajectories",
+    "prediction_table",
 ]

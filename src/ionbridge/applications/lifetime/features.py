@@ -178,7 +178,11 @@ def discharge_curves(
 
 
 def _binned(values: FloatArray, n_points: int) -> FloatArray:
-    """Average over equal parts of the grid, shape (n_cycles, n_points)."""
+    """Average over equal parts of the grid, shape (n_cycles, n_points); a coarser grid is interpolated."""
+    if values.shape[1] < n_points:
+        place = np.linspace(0, values.shape[1] - 1, n_points)
+        left = np.minimum(place.astype(int), values.shape[1] - 2)
+        return values[:, left] + (values[:, left + 1] - values[:, left]) * (place - left)
     edges = np.linspace(0, values.shape[1], n_points + 1).astype(int)
     return np.stack([values[:, a:b].mean(axis=1) for a, b in itertools.pairwise(edges)], axis=1)
 

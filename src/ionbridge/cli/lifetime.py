@@ -1,0 +1,149 @@
+"""`ionbridge lifetime`: train a model of cycle life, predict new cells with it, evaluate it.
+
+The work is done by `ionbridge.applications.lifetime`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ionbridge.cli.options import command as make_command
+from ionbridge.cli.options import load_model
+from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
+from ionbridge.cli.parsing import LEVEL, MODEL
+
+__all__ = ["command"]
+
+OUT = click.Path(dir_okay=False, path_type=Path)
+CHEMISTRY = "Cathode of the cells to use, such as NMC; for cycler files, what they are."
+
+
+@click.group("lifetime", no_args_is_help=True)
+def command() -> None:
+    """Predict cycle life from the first cycles, with intervals, knee and capacity trajectory.
+
+    CELLS are folders of cycling sets (a split may follow, as in cycle_features:hust_train), records
+    saved by ionbridge, or files of cyclers, one cell a file.
+    """
+
+
+@make_command(
+    "train",
+    """
+    ionbridge lifetime train data/cycle_features:hust_train --name hust
+    ionbridge lifetime train data/cycle_features:TJU_NCA --source data/cycle_features:MIT --name nca
+    """,
+    command,
+)
+@click.argument("cells", nargs=-1, required=True)
+@click.option("--name", required=True, help="Name of the model in the library.")
+@click.option("--source", multiple=True, help="Cells of another chemistry to learn from; repeatable.")
+@click.option("--chemistry", help=CHEMISTRY)
+@click.option("--cycles", "n_cycles", default=20, show_default=True, help="First cycles to predict from.")
+@click.option(
+    "--strategy", default="auto", show_default=True, help="auto, inter_cell, or a transfer strategy."
+)
+@click.option("--level", type=LEVEL, default=0.9, show_default=True, help="Coverage of the intervals.")
+@click.option("--overwrite", is_flag=True, help="Replace the model of this name.")
+def _train(
+    console: Console,
+    cells: Sequence[str],
+    name: str,
+    source: Sequence[str],
+    chemistry: str | None,
+    overwrite: bool,
+    **settings: Any,
+) -> None:
+    """Train a model from CELLS that were cycled to their end, and save it."""
+    from ionbridge.applications.lifetime import LifetimeModel, load_cells
+    from ionbridge.library import ModelLibrary
+
+    records = load_cells(cells, chemistry=chemistry)
+    model = LifetimeModel(**settings).fit(records, load_cells(source) if source else ())
+    card = ModelLibrary().save(model, name, overwrite=overwrite)
+    told = {
+        "model": card.name,
+        "cells": len(records),
+        "cells not failed yet": model.n_censored_,
+        "of them not used": model.n_unused_,
+        "cross-validated MAPE [%]": model.cv_mape_,
+    }
+    console.result(told, format_pairs(told))
+
+
+@make_command(
+    "predict",
+    """
+    ionbridge lifetime predict hust data/cycle_features:hust_test
+    ionbridge lifetime predict hust cell_1.csv cell_2.csv --plot cells.png --out lives.csv
+    """,
+    command,
+)
+@click.argument("model", type=MODEL)
+@click.argument("cells", nargs=-1, required=True)
+@click.option("--chemistry", help=CHEMISTRY)
+@click.option("--nominal-capacity", type=float, help="Of cells in cycler files [Ah]; by default, estimated.")
+@click.option("--level", type=LEVEL, help="Coverage of the intervals; by default, the model's own.")
+@click.option("--at", "at_cycle", type=float, help="Also give the state of health at this cycle.")
+@click.option("--out", type=OUT, help="Write the table to this CSV file.")
+@click.option("--plot", type=OUT, help="Draw capacity trajectories with bands to this image.")
+def _predict(
+    console: Console,
+    model: str,
+    cells: Sequence[str],
+    chemistry: str | None,
+    nominal_capacity: float | None,
+    level: float | None,
+    at_cycle: float | None,
+    out: Path | None,
+    plot: Path | None,
+) -> None:
+    """Predict the lives of CELLS with the saved MODEL.
+
+    Where in_domain is no, the chemistry, temperature or features are unlike those of the training cells,
+    and the interval is not to be believed.
+    """
+    from ionbridge.applications.lifetime import load_cells, plot_trajectories, prediction_table
+
+    records = load_cells(cells, chemistry=chemistry, nominal_capacity=nominal_capacity)
+    prediction = load_model(model).predict(records, level=level)
+    table = prediction_table(prediction)
+    payload = prediction.to_dict()
+    if at_cycle is not None and prediction.trajectories:
+        health = [t.health_at(at_cycle) for t in prediction.trajectories]
+        for i, part in enumerate(("", "_lower", "_upper")):
+            table[f"health{part}_at_{at_cycle:g}"] = [values[i] for values in health]
+        payload["health_at"] = {"cycle": at_cycle, "values": health}
+    _tell(console, {"model": model, **payload}, table, out)
+    if plot is not None:
+        console.saved("plot", plot_trajectories(prediction, records, plot))
+
+
+@make_command("evaluate", "ionbridge lifetime evaluate hust data/cycle_features:hust_test", command)
+@click.argument("model", type=MODEL)
+@click.argument("cells", nargs=-1, required=True)
+@click.option("--chemistry", help=CHEMISTRY)
+@click.option("--out", type=OUT, help="Write the table to this CSV file.")
+def _evaluate(
+    console: Console, model: str, cells: Sequence[str], chemistry: str | None, out: Path | None
+) -> None:
+    """Compare the predictions of MODEL with the lives of CELLS that were cycled to their end."""
+    from ionbridge.applications.lifetime import evaluate, load_cells
+
+    table, figures = evaluate(load_model(model), load_cells(cells, chemistry=chemistry))
+    units = {"rmse": "RMSE [cycle]", "mape": "MAPE [%]", "coverage": "coverage [-]"}
+    text = format_pairs({units.get(key, key): value for key, value in figures.items()})
+    _tell(console, {"model": model, **figures}, table, out, text)
+
+
+def _tell(console: Console, payload: dict[str, Any], table: Any, out: Path | None, more: str = "") -> None:
+    headers, rows = list(table.columns), table.to_numpy(dtype=object).tolist()
+    if out is not None:
+        write_csv(out, headers, rows)
+    console.result(payload, "\n".join(filter(None, (format_table(headers, rows), more))))
+    if out is not None:
+        console.saved("table", out)
