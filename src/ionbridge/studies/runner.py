@@ -422,10 +422,10 @@ def _collect(
 
 def _failed_in_part(trials: pd.DataFrame, n_splits: int) -> list[str]:
     """Say which methods lack some of the splits: their means are not those of the others."""
-    counts = trials.groupby(["strategy", "size", "source_size"], sort=False)["split"].nunique()
+    counted = trials.groupby(["strategy", "size", "source_size"], sort=False)["split"].nunique().reset_index()
     return [
         f"{name} with {size} target rows: {n_splits - count} of {n_splits} splits failed."
-        for (name, size, _), count in counts.items()
+        for name, size, count in zip(counted["strategy"], counted["size"], counted["split"], strict=True)
         if count < n_splits
     ]
 
