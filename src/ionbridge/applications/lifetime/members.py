@@ -35,7 +35,6 @@ from ionbridge.transfer.baselines import TargetOnly
 __all__ = ["EncodedProcess", "OnColumns", "curve_auto", "curve_baselines", "table_auto", "table_baselines"]
 
 N_FOLDS = 8
-POWER = 2.0  # weights follow the errors gently: cells of one chemistry are few, and averages forgive
 CURVE_COMPRESSION = 0.01  # of the nominal capacity
 
 
@@ -181,7 +180,7 @@ def table_auto(seed: int = 0) -> Auto:
         "inter_cell": _inter_cell(seed, 1e-2),
         "inter_cell_smooth": _inter_cell(seed, 1e-1),
     }
-    return Auto({name: TargetOnly(model) for name, model in members.items()}, power=POWER, random_state=seed)
+    return Auto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
 
 
 def curve_baselines(
@@ -271,4 +270,4 @@ def curve_auto(n_tables: int, cell_shape: tuple[int, ...], seed: int = 0) -> Aut
         "inter_cell_features": OnColumns(_inter_cell(seed, 3e-2), 0, n_tables),
         "inter_cell_features_smooth": OnColumns(_inter_cell(seed, 1e-1), 0, n_tables),
     }
-    return Auto({name: TargetOnly(model) for name, model in members.items()}, power=POWER, random_state=seed)
+    return Auto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
