@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ionbridge.execution import SerialExecutor
 from ionbridge.library import ModelLibrary
+from ionbridge.studies import pipeline
 
 from .conftest import Run, electrodes, write_table
 
@@ -52,6 +56,57 @@ def test_transfer_with_its_study(run: Run, source: Path, target: Path) -> None:
     assert "Mean MAPE [%]" in done.out
     assert "output_calibration" in done.out
     assert "gaussian_process" in done.out
+
+
+QUICK = ("--strategy", "output_calibration", "--executor", "serial", "--no-save")
+
+
+@pytest.fixture
+def tiny_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the quick study quicker still."""
+    quick = pipeline.quick_design
+
+    def tiny(*args, **kwargs):
+        few = {"n_splits": 2, "target_sizes": ("all",), "baselines": ("mean", "linear")}
+        return dataclasses.replace(quick(*args, **kwargs), **few)
+
+    monkeypatch.setattr(pipeline, "quick_design", tiny)
+
+
+@pytest.mark.usefixtures("tiny_study")
+def test_transfer_holds_groups_out_together(run: Run, source: Path, tmp_path: Path) -> None:
+    columns = {**electrodes(12, 1.5, 1), "sample_id": np.array([f"b{i // 2}" for i in range(12)])}
+    path = tmp_path / "batches.csv"
+    rows = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    done = run("transfer", source, path, "--predict", "density", *QUICK, "--group", "sample_id", "--json")
+    assert done.code == 0, done.err
+    assert done.json["studies"]["density"]["design"]["group"] == "sample_id"
+    assert "--group" not in done.err
+    done = run("transfer", source, path, "--predict", "density", *QUICK, "--group", "sample", "--out", "x")
+    assert done.code == 2
+    assert "sample_id" in done.err
+
+
+@pytest.mark.usefixtures("tiny_study")
+def test_an_interrupted_transfer_goes_on(run: Run, source: Path, target: Path, monkeypatch) -> None:
+    arguments = ("transfer", source, target, "--predict", "density", *QUICK, "--out", "r")
+    submit, n_left = SerialExecutor.submit, [3]
+
+    def stops(self, function, /, *args, **kwargs):
+        n_left[0] -= 1
+        if n_left[0] < 0:
+            raise KeyboardInterrupt
+        return submit(self, function, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SerialExecutor, "submit", stops)
+        done = run(*arguments)
+    assert done.code == 130
+    assert "resume from r/unfinished-study/density/tasks.jsonl" in done.err
+    assert run(*arguments, "--seed", "1").code == 0  # another run does not stumble over it
+    assert not Path("r/unfinished-study").exists()
+    assert Path("r/report.html").exists()
 
 
 def test_taken_names_are_refused_before_anything_is_computed(

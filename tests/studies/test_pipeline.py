@@ -75,8 +75,16 @@ def test_too_few_rows_for_a_model_are_refused_kindly(n_rows: int) -> None:
 
 
 def test_batches_are_pointed_out() -> None:
-    assert any("set 'group' to 'sample_id'" in note for note in transfer().notes)
-    assert not any("set 'group'" in note for note in transfer(group="sample_id").notes)
+    assert any("--group sample_id on the command line" in note for note in transfer().notes)
+    assert not any("group=" in note for note in transfer(group="sample_id").notes)
+
+
+def test_the_group_of_a_design_holds_for_the_model_too() -> None:
+    outcome = transfer(study=StudyDesign.from_dict(FAST.to_dict() | {"group": "sample_id"}))
+    grouped, plain = transfer(group="sample_id", study=None), transfer(study=None)
+    assert outcome.group == outcome.studies["density"].design.group == "sample_id"
+    cv_mape = outcome.models["density"].cv_mape_
+    assert cv_mape == grouped.models["density"].cv_mape_ != plain.models["density"].cv_mape_
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ The work is done by `ionbridge.studies.transfer_tables`.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
@@ -49,6 +50,9 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--level", type=LEVEL, default=0.9, show_default=True, help="Coverage of the intervals, 0 to 1."
 )
+@click.option(
+    "--group", metavar="QUANTITY", help="Label column of the target whose rows are held out together."
+)
 @click.option("--out", type=FOLDER, help="Folder for the report; by default, SOURCE-to-TARGET.")
 @click.option(
     "--save", metavar="NAME", help="Name of the saved model; by default, SOURCE-to-TARGET-QUANTITY."
@@ -73,6 +77,7 @@ def command(
     inputs: tuple[str, ...] | None,
     strategy: str,
     level: float,
+    group: str | None,
     out: Path | None,
     save: str | None,
     no_save: bool,
@@ -85,7 +90,8 @@ def command(
     """Adapt what the long table SOURCE teaches to the short table TARGET.
 
     Compares the adapted model with models of the target alone over random splits, prints the verdict,
-    fits the final model on all rows, saves it, and writes a report.
+    fits the final model on all rows, saves it, and writes a report. Stop it with Ctrl-C; the same
+    command goes on where it stopped.
     """
     from ionbridge.execution import open_executor
     from ionbridge.studies import transfer_tables, write_report
@@ -93,6 +99,8 @@ def command(
     tables = reading.read_pair(source, target)
     stem = default_name(*tables)
     outputs = tuple(dict.fromkeys(outputs))
+    out = out or Path(stem)
+    unfinished = out / "unfinished-study"
     names = model_names(save or stem, outputs, is_chosen=save is not None)
     if not (no_save or overwrite):
         check_free(names)
@@ -104,12 +112,16 @@ def command(
             strategy=strategy,
             level=level,
             study=None if no_study else "quick",
+            group=group,
             random_state=seed,
             executor=pool,
+            folder=unfinished,
+            resume="if same",
             progress=console.progress,
         )
     saved = [] if no_save else save_models(outcome, names, overwrite=overwrite)
-    report = write_report(outcome, out or Path(stem))
+    report = write_report(outcome, out)
+    shutil.rmtree(unfinished, ignore_errors=True)
     tell_notes(console, outcome)
     console.result(outcome_payload(outcome, report, saved), format_outcome(outcome))
     for name in saved:

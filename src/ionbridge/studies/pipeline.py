@@ -24,7 +24,7 @@ from ionbridge.studies.design import StudyDesign
 from ionbridge.studies.explanation import Explanation, explain_source
 from ionbridge.studies.explanation import explain as explain_model
 from ionbridge.studies.result import StudyResult, json_ready
-from ionbridge.studies.runner import run_study
+from ionbridge.studies.runner import Resume, run_study
 from ionbridge.studies.verdict import Verdict, can_judge, plain_name
 from ionbridge.transfer import TransferModel, make_strategy
 
@@ -48,6 +48,7 @@ class TransferOutcome:
     inputs : columns the models take.
     source, target : the tables.
     notes : what a reader must know, one sentence each.
+    group : label column of the target whose rows were held out together, or None.
     """
 
     models: Mapping[str, TransferModel]
@@ -58,6 +59,7 @@ class TransferOutcome:
     source: Table
     target: Table
     notes: tuple[str, ...]
+    group: str | None = None
 
     @property
     def verdicts(self) -> dict[str, Verdict | None]:
@@ -83,6 +85,7 @@ class TransferOutcome:
             {
                 "inputs": list(self.inputs),
                 "outputs": list(self.models),
+                "group": self.group,
                 "source": _describe(self.source),
                 "target": _describe(self.target),
                 "findings": self.sentences,
@@ -141,6 +144,7 @@ def transfer_tables(
     executor: Executor | None = None,
     folder: str | Path | None = None,
     progress: bool = False,
+    resume: Resume = True,
     cancel: threading.Event | None = None,
 ) -> TransferOutcome:
     """Adapt what the source teaches to the target, and judge whether that helped.
@@ -154,12 +158,13 @@ def transfer_tables(
     level : nominal coverage of the intervals.
     study : ``"quick"``, a design (its output, inputs and level are set for each output, and
         `strategy` is put first), or None for no study.
-    group : label column of the target for the quick study; rows with the same label, such as one
-        batch, are held out together.
+    group : label column of the target; rows with the same label, such as one batch, are held out
+        together, in the study and when the model checks itself. None takes that of a design given
+        as `study`.
     explain : whether to compute Shapley values.
     executor : from `ionbridge.execution.open_executor`; None runs in this process.
     folder : where trials are kept while the study runs, to resume it; one sub-folder an output.
-    progress, cancel : as in `run_study`.
+    progress, resume, cancel : as in `run_study`.
 
     Raises
     ------
@@ -168,6 +173,8 @@ def transfer_tables(
         With fewer than 4 complete target rows.
     """
     outputs = _output_names(outputs)
+    if group is None and isinstance(study, StudyDesign):
+        group = study.group
     choice = choose_inputs(source, target, outputs, inputs, make_strategy(strategy))
     notes = [*_simulated(source, target), *choice.notes]
     tables: dict[str, tuple[Table, Table]] = {}
@@ -198,6 +205,7 @@ def transfer_tables(
                 executor=executor,
                 folder=None if folder is None else Path(folder) / output,
                 progress=progress,
+                resume=resume,
                 cancel=cancel,
             )
             studies[output] = result
@@ -215,6 +223,7 @@ def transfer_tables(
         source=source,
         target=target,
         notes=tuple(notes),
+        group=group,
     )
 
 
@@ -286,7 +295,7 @@ def _design(
     if not isinstance(study, StudyDesign):
         raise ConfigurationError(f"'study' must be 'quick', a StudyDesign or None; got {study!r}.")
     ordered = (strategy, *(name for name in study.strategies if name != strategy))
-    return replace(study, output=output, inputs=tuple(inputs), strategies=ordered, level=level)
+    return replace(study, output=output, inputs=tuple(inputs), strategies=ordered, level=level, group=group)
 
 
 def _simulated(source: Table, target: Table) -> list[str]:
@@ -301,7 +310,7 @@ def _group_hint(target: Table) -> list[str]:
         if name.endswith("_id") and 3 <= n_labels < len(target):
             return [
                 f"the target rows come from {n_labels} different {name}; if rows of one {name} resemble each other, "
-                f"set 'group' to {name!r} for a stricter study."
+                f"group them for a stricter study: group={name!r} in Python, --group {name} on the command line."
             ]
     return []
 
