@@ -153,3 +153,15 @@ def test_a_store_of_another_run_is_refused(tmp_path) -> None:
     run_tasks(square, TASKS, executor=SerialExecutor(), store=store, identity="one")
     with pytest.raises(ConfigurationError, match="results of another run"):
         run_tasks(square, TASKS, executor=SerialExecutor(), store=store, identity="two")
+
+
+def _die():
+    os._exit(1)
+
+
+def test_a_dead_worker_stops_the_run_instead_of_leaving_holes(tmp_path):
+    with (
+        pytest.raises(RunInterruptedError, match="a worker process died"),
+        open_executor(n_workers=1) as executor,
+    ):
+        run_tasks(_die, {"a": (), "b": ()}, executor=executor, store=tmp_path / "store.jsonl")

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -329,7 +329,8 @@ def run_tasks(
     Raises
     ------
     RunInterruptedError
-        On Ctrl-C or when `cancel` is set; the store is kept and the same call resumes.
+        On Ctrl-C, when `cancel` is set or when a worker process dies; the store is kept and the
+        same call resumes.
     """
     kept = TaskStore(store, identity) if store is not None else _MemoryStore()
     waiting = {key: args for key, args in tasks.items() if key not in kept.results}
@@ -377,6 +378,11 @@ def _finished(
                 error = future.exception()
                 if error is None:
                     yield key, future.result()
+                elif isinstance(error, BrokenExecutor):
+                    raise RunInterruptedError(
+                        "a worker process died, often because memory ran out; finished work is kept where there is "
+                        "a store. Run again to finish, with fewer workers if it repeats."
+                    ) from error
                 elif attempt <= retries:
                     queue.append((key, attempt + 1))
                 else:

@@ -15,6 +15,13 @@ from typing import Any, Literal
 
 from ionbridge.exceptions import MissingExtraError, PluginError, UnknownNameError
 
+_KINDS = {
+    "ionbridge.readers": "reader",
+    "ionbridge.simulators": "simulator",
+    "ionbridge.strategies": "strategy",
+    "ionbridge.models": "model",
+}
+
 __all__ = ["Group", "distribution", "import_extra", "load", "names"]
 
 Group = Literal["ionbridge.readers", "ionbridge.simulators", "ionbridge.strategies", "ionbridge.models"]
@@ -60,7 +67,7 @@ def load(group: Group, name: str) -> Any:
     """
     registered = _registered(group)
     if name not in registered:
-        raise UnknownNameError.for_name(name, registered, group.removeprefix("ionbridge.").rstrip("s"))
+        raise UnknownNameError.for_name(name, registered, _KINDS[group])
     entry = registered[name]
     try:
         return entry.load()

@@ -26,14 +26,14 @@ class TargetSpace:
     ----------
     is_log : whether the logarithm is taken first.
     center, scale : location and spread in the working space.
-    limit : largest magnitude in standard deviations that `inverse` lets through, so that an
-        extrapolating model cannot overflow the exponential.
+    limit : largest magnitude in standard deviations that `inverse` lets through, so that a model
+        that extrapolates far does not give a value no material has.
     """
 
     is_log: bool
     center: float
     scale: float
-    limit: float = 30.0
+    limit: float = 15.0
 
     @classmethod
     def from_outputs(cls, y: FloatArray, space: Space = "auto") -> TargetSpace:

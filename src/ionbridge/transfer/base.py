@@ -97,7 +97,7 @@ class TransferProblem:
         is_source, is_target = domain == SOURCE, domain == TARGET
         if not is_target.any():
             raise InsufficientDataError(
-                "there is no target row to learn from; label at least 2 rows 'target', or use the source model as it is."
+                "there is no target row to learn from; label at least 3 rows 'target', or use the source model as it is."
             )
         absent = np.isnan(X[is_source]).all(axis=0) if is_source.any() else np.zeros(X.shape[1], dtype=bool)
         present = X.copy()
@@ -151,7 +151,7 @@ class AbstractStrategy(RegressorMixin, BaseEstimator):
 
     needs: ClassVar[Needs]
     supports_target_only_inputs: ClassVar[bool] = False
-    min_target_rows: ClassVar[int] = 2
+    min_target_rows: ClassVar[int] = 3
 
     random_state: int
     fold_: NDArray[np.int64]
