@@ -62,7 +62,7 @@ def test_too_few_rows_for_a_study_still_give_a_model_and_say_so() -> None:
     assert outcome.studies == {"density": None}
     assert outcome.verdicts == {"density": None}
     assert any("6 target rows are too few for a study of density" in note for note in outcome.notes)
-    assert "So few rows prove nothing." in outcome.sentences["density"]
+    assert "This is no proof" in outcome.sentences["density"]
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 2, 3])
@@ -112,3 +112,16 @@ def test_nothing_is_changed_in_the_tables() -> None:
     before = TARGET.frame.copy()
     transfer()
     pd.testing.assert_frame_equal(TARGET.frame, before)
+
+
+def test_exact_copies_of_rows_are_left_out_and_named() -> None:
+    doubled = Table.from_frame(pd.concat([TARGET.frame, TARGET.frame]), domain=TARGET.domain)
+    outcome = transfer(doubled, study=None)
+    assert len(outcome.models["density"].y_target_) == 16
+    assert "16 of 32 target rows are exact copies of other rows and are left out." in outcome.notes
+
+
+def test_doubts_of_reading_stand_in_the_notes() -> None:
+    slipped = TARGET.frame.assign(roll_gap=TARGET.frame["roll_gap"] * 1000.0)
+    outcome = transfer(Table.from_frame(slipped, domain=TARGET.domain), study=None)
+    assert any("its values look like nm" in note for note in outcome.notes)

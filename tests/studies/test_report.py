@@ -121,7 +121,7 @@ def test_a_transfer_without_study_has_a_page_too(tmp_path: Path) -> None:
     outcome = transfer_tables(source, target, outputs="density", strategy="hierarchical_gp")
     html = write_report(outcome, tmp_path / "few").read_text(encoding="utf-8")
     assert "Transfer from source to target" in html
-    assert "So few rows prove nothing." in html
+    assert "This is no proof" in html
     assert "Beeswarm" in html
     assert "roll gap [µm]" in html
     assert (tmp_path / "few" / "tables" / "density" / "shapley_values.csv").exists()

@@ -91,14 +91,20 @@ def to_plain(value: Any) -> Any:
 
 
 def write_csv(path: Path, headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows to a CSV file in full precision; None becomes an empty cell."""
+    """Write rows to a CSV file in full precision; None becomes an empty cell; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(headers)
-        writer.writerows(
-            [{True: "yes", False: "no"}.get(v, v) if isinstance(v, bool) else v for v in row] for row in rows
-        )
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(headers)
+            writer.writerows(
+                [{True: "yes", False: "no"}.get(v, v) if isinstance(v, bool) else v for v in row]
+                for row in rows
+            )
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

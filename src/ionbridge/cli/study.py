@@ -70,7 +70,11 @@ BASELINES = ("mean", "linear", "random_forest", "gradient_boosting", "gaussian_p
     "--executor", metavar="ADDRESS", help="'serial', 'dask' or tcp://host:port; by default, all cores."
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of everything random.",
 )
 @reading_options(pair=True)
 def command(

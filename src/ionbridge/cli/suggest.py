@@ -13,7 +13,7 @@ import click
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.options import load_model
 from ionbridge.cli.output import Console, format_number, format_table, write_csv
-from ionbridge.cli.parsing import GOAL, MODEL, RANGE, SETTING
+from ionbridge.cli.parsing import GOAL, MODEL, RANGE, SETTING, resolved
 from ionbridge.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ __all__ = ["command"]
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the settings to this CSV file."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the search.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of the search."
+)
 def command(
     console: Console,
     models: tuple[str, ...],
@@ -77,16 +79,17 @@ def command(
     from ionbridge.studies.suggestion import next_experiments as propose_experiments
     from ionbridge.studies.suggestion import suggest
 
-    fitted = {model.output.name: model for model in map(load_model, models)}
+    fitted = _by_output(models)
+    known = {q.name: q for model in fitted.values() for q in (*model.inputs, model.output)}
     space: dict[str, Any] = {
-        "bounds": _single(bounds, "--bounds"),
-        "fixed": _single(fixed, "--fix"),
+        "bounds": resolved(_single(bounds, "--bounds"), known),
+        "fixed": resolved(_single(fixed, "--fix"), known),
         "random_state": seed,
     }
     found = (
         propose_experiments(fitted, n_rows, **space)
         if next_experiments
-        else suggest(fitted, _single(targets, "--target"), n_suggestions=n_rows, **space)
+        else suggest(fitted, resolved(_single(targets, "--target"), known), n_suggestions=n_rows, **space)
     )
     if out is not None:
         from ionbridge.datasets.table import header_of
@@ -97,6 +100,21 @@ def command(
         console.note(f"note: {message}")
     if out is not None:
         console.saved("settings", out)
+
+
+def _by_output(names: tuple[str, ...]) -> dict[str, Any]:
+    """Load models; each must predict a property of its own."""
+    found: dict[str, Any] = {}
+    name_of: dict[str, str] = {}
+    for name in names:
+        model = load_model(name)
+        output = model.output.name
+        if output in found:
+            raise ConfigurationError(
+                f"the models {name_of[output]!r} and {name!r} both predict {output}; name one model for each property."
+            )
+        found[output], name_of[output] = model, name
+    return found
 
 
 def _single(pairs: tuple[tuple[str, Any], ...], option: str) -> dict[str, Any]:

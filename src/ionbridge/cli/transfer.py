@@ -66,7 +66,11 @@ PATH = click.Path(path_type=Path)
     "--executor", metavar="ADDRESS", help="'serial', 'dask' or tcp://host:port; by default, all cores."
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of everything random.",
 )
 @reading_options(pair=True)
 def command(
@@ -119,8 +123,8 @@ def command(
             resume="if same",
             progress=console.progress,
         )
-    saved = [] if no_save else save_models(outcome, names, overwrite=overwrite)
     report = write_report(outcome, out)
+    saved = [] if no_save else save_models(outcome, names, overwrite=overwrite)
     shutil.rmtree(unfinished, ignore_errors=True)
     tell_notes(console, outcome)
     console.result(outcome_payload(outcome, report, saved), format_outcome(outcome))

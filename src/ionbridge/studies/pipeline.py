@@ -176,7 +176,10 @@ def transfer_tables(
     if group is None and isinstance(study, StudyDesign):
         group = study.group
     choice = choose_inputs(source, target, outputs, inputs, make_strategy(strategy))
-    notes = [*_simulated(source, target), *choice.notes]
+    source, copies = _without_copies(source, "source")
+    target, more_copies = _without_copies(target, "target")
+    notes = [*_doubts(source), *_doubts(target), *copies, *more_copies]
+    notes += [*_simulated(source, target), *choice.notes]
     tables: dict[str, tuple[Table, Table]] = {}
     for output in outputs:
         used, more = _complete(source, target, choice.names, output)
@@ -232,6 +235,29 @@ def _output_names(outputs: str | Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise ConfigurationError("'outputs' of transfer_tables must name at least one quantity; got none.")
     return names
+
+
+_MAX_DOUBTS = 6  # warnings of one table that are repeated in the notes
+
+
+def _doubts(table: Table) -> list[str]:
+    """Repeat what was odd when the table was read, such as values that look like another unit."""
+    found = [f"warning: {problem}" for problem in table.warnings[:_MAX_DOUBTS]]
+    n_more = len(table.warnings) - len(found)
+    if n_more > 0:
+        found.append(f"{n_more} more warnings; see them with 'ionbridge data validate'.")
+    return found
+
+
+def _without_copies(table: Table, which: str) -> tuple[Table, list[str]]:
+    """Leave out rows that equal another in every column: a copy vouches for itself when left out."""
+    is_copy = table.frame.duplicated().to_numpy()
+    if not is_copy.any():
+        return table, []
+    note = (
+        f"{int(is_copy.sum())} of {len(table)} {which} rows are exact copies of other rows and are left out."
+    )
+    return table.take(~is_copy), [note]
 
 
 def _complete(
@@ -321,7 +347,7 @@ def _cross_validated(model: TransferModel) -> str:
     return (
         f"No verdict without a study. Out of sample, the {len(model.y_target_)} target rows are predicted with a MAPE of "
         f"{model.cv_mape_:.1f} % with the source; {better} than the {model.cv_mape_target_only_:.1f} % of a Gaussian process "
-        "of the target alone. So few rows prove nothing."
+        "of the target alone. This is no proof: only repeated splits show whether the difference is more than chance."
     )
 
 
