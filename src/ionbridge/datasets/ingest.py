@@ -5,7 +5,7 @@ Sources (text files, sheets, Parquet, DataFrames) yield `RawChunk`s; what a fini
 
 Memory: a source yields at most `CHUNK_ROWS` rows at a time. Each chunk is turned into 8-byte
 numbers and its text is dropped before the next one is read, so the peak is the finished columns
-(8 bytes a number, less than the text it came from; about 60 bytes a text label), one column more
+(8 bytes a number, less than the text it came from; about 60 bytes a text label; 8 bytes a row number), one column more
 while its pieces are joined, and one chunk of text. To find copied rows, 20 bytes a row are added;
 a check without a table needs nothing else.
 """
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from ionbridge.datasets.cells import is_number, numbers_from_cells, text_from_cells
 from ionbridge.datasets.columns import Column, ColumnSettings, match_columns
 from ionbridge.datasets.problems import Problem, TableError, errors_of
-from ionbridge.datasets.validation import MAX_KEPT, TableChecker
 from ionbridge.datasets.thousands import ThousandsCheck
+from ionbridge.datasets.validation import MAX_KEPT, TableChecker
 from ionbridge.exceptions import DataError
 from ionbridge.quantities.units import find_unit
 
@@ -85,12 +85,14 @@ class Ingested:
     values : by quantity, shape (n_rows,) [house unit] or text; empty if nothing was kept.
     problems : everything found.
     notes : for the provenance.
+    rows : shape (n_rows,); row numbers as the user sees them, None if nothing was kept.
     """
 
     columns: list[Column]
     values: dict[str, Any]
     problems: list[Problem]
     notes: list[str]
+    rows: NDArray[np.int64] | None = None
 
 
 class FrameSource:
@@ -175,7 +177,8 @@ def ingest(source: RowSource, settings: ColumnSettings, *, keep: bool = True) ->
     del first
     for chunk in chunks:
         body.add(chunk)
-    return Ingested(columns, body.joined(), problems + body.problems(), source.notes)
+    rows = np.concatenate(body.rows) if body.rows else None
+    return Ingested(columns, body.joined(), problems + body.problems(), source.notes, rows)
 
 
 def _as_stored(column: Column, source: RowSource) -> Column:
@@ -239,6 +242,7 @@ class _Body:
         self.checker = TableChecker(source.file, columns)
         self.pieces: dict[str, list[Any]] = {column.quantity.name: [] for column in columns}
         self.texts: dict[str, str] = {}
+        self.rows: list[NDArray[np.int64]] = []
         self.row_problems: list[Problem] = []
         self.n_row_problems = 0
         self.thousands = ThousandsCheck(source.file) if source.decimal == "," else None
@@ -267,6 +271,7 @@ class _Body:
             values[item.name] = column.conversion(raw[item.name])
         self.checker.update(chunk.rows, raw, values, refused)
         if self.keep:
+            self.rows.append(chunk.rows)
             for name, piece in values.items():
                 self.pieces[name].append(piece)
 

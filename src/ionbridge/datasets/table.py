@@ -44,6 +44,8 @@ class Table:
     provenance : where they were read and under which terms.
     definitions : the quantity of every column, by name.
     warnings : what was odd when the rows were read; errors are raised instead.
+    file_rows : shape (n_rows,); rows of the file as the user sees them, for messages; None where
+        there is no file.
     """
 
     frame: pd.DataFrame
@@ -51,6 +53,7 @@ class Table:
     provenance: Provenance
     definitions: Mapping[str, Quantity]
     warnings: tuple[Problem, ...] = field(default=(), repr=False)
+    file_rows: NDArray[np.int64] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "definitions", dict(self.definitions))  # a proxy would not pickle
@@ -90,7 +93,7 @@ class Table:
             With every problem found.
         """
         settings = ColumnSettings.from_any(columns, ignore, definitions)
-        ingested = ingest(FrameSource(frame), settings)
+        ingested = replace(ingest(FrameSource(frame), settings), rows=None)
         require_no_errors(ingested.problems)
         return cls.from_ingested(
             ingested, domain or Domain("unnamed"), provenance or Provenance(source="DataFrame")
@@ -107,6 +110,7 @@ class Table:
             replace(provenance, notes=(*provenance.notes, *ingested.notes)),
             definitions,
             tuple(ingested.problems),
+            ingested.rows,
         )
         return replace(table, provenance=replace(table.provenance, sha256=table.sha256))
 
@@ -202,10 +206,10 @@ class Table:
         incomplete = np.logical_or.reduce([np.zeros(len(self), dtype=bool), *is_missing.values()])
         if not incomplete.any():
             return self
-        listed = [
-            f"{name}: row {_listed(np.flatnonzero(rows))}" for name, rows in is_missing.items() if rows.any()
-        ]
-        text = f"{'; '.join(listed)} (data rows, from 1)"
+        numbers = np.arange(1, len(self) + 1) if self.file_rows is None else self.file_rows
+        listed = [f"{name}: row {_listed(numbers[rows])}" for name, rows in is_missing.items() if rows.any()]
+        counted = "data rows, from 1" if self.file_rows is None else "rows of the file"
+        text = f"{'; '.join(listed)} ({counted})"
         if incomplete.all():
             raise DataError(
                 f"table {self.domain.name!r} has no row in which all of {names} have a value; missing in {text}. "
@@ -214,7 +218,7 @@ class Table:
         if on_missing == "raise":
             raise DataError(
                 f"table {self.domain.name!r} lacks values in {int(incomplete.sum())} of {len(self)} rows: {text}. "
-                "Complete them, or drop these rows (on_missing='drop')."
+                "Fill the cells or delete the rows (in Python also: Table.complete(names, on_missing='drop'))."
             )
         return self.take(np.flatnonzero(~incomplete))
 
@@ -238,7 +242,12 @@ class Table:
             raise ShapeError(
                 f"'rows' must be positions between 0 and {len(self) - 1}; got shape {rows.shape}."
             )
-        return replace(self, frame=self.frame.iloc[rows].reset_index(drop=True), warnings=())
+        return replace(
+            self,
+            frame=self.frame.iloc[rows].reset_index(drop=True),
+            warnings=(),
+            file_rows=None if self.file_rows is None else self.file_rows[rows],
+        )
 
     def select(self, names: Iterable[str]) -> Table:
         """Only these columns, in this order."""
@@ -292,9 +301,9 @@ def header_of(item: Quantity, unit: str | None = None) -> str:
     return f"{item.name}_{ending}" if ending else item.name
 
 
-def _listed(positions: NDArray[np.int64], most: int = 8) -> str:
-    more = f" and {len(positions) - most} more" if len(positions) > most else ""
-    return ", ".join(str(position + 1) for position in positions[:most]) + more
+def _listed(numbers: NDArray[np.int64], most: int = 8) -> str:
+    more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+    return ", ".join(str(number) for number in numbers[:most]) + more
 
 
 def _canonical(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
