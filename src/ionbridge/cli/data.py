@@ -46,7 +46,7 @@ command.add_command(get_command)
 def _validate(console: Console, files: tuple[Path, ...], reading: Reading) -> int:
     """List everything that is wrong or odd about FILES, with row, column, value and remedy.
 
-    The exit code is 2 if a file cannot be used, and 0 if there are only warnings.
+    Rows are numbered as in the file, the header included. The exit code is 2 if a file cannot be used, and 0 if there are only warnings.
     """
     from ionbridge.datasets import format_problems
 

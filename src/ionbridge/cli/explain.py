@@ -15,6 +15,7 @@ from ionbridge.cli.options import Reading, load_model, reading_options
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console, format_table, to_plain, write_csv
 from ionbridge.cli.parsing import FOLDER, MODEL
+from ionbridge.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from ionbridge.studies.explanation import Explanation
@@ -36,7 +37,11 @@ __all__ = ["command"]
     "--out", type=FOLDER, default="explained", show_default=True, help="Folder for figures and tables."
 )
 @click.option(
-    "--row", "rows", type=click.IntRange(1), multiple=True, help="Draw this row (from 1) too; repeatable."
+    "--row",
+    "rows",
+    type=click.IntRange(1),
+    multiple=True,
+    help="Draw this row too, counted from 1 without the header; repeatable.",
 )
 @reading_options()
 def command(
@@ -46,13 +51,19 @@ def command(
 
     The rows of the table INPUT are explained; without it, the target rows the model was trained on.
     Writes a figure of all rows, one of each --row, a comparison with what the source alone teaches,
-    and the values as CSV and JSON.
+    and the values as CSV and JSON. Rows are numbered from 1, the header not counted.
     """
     from ionbridge.quantities import pretty_unit
     from ionbridge.studies.explanation import explain, explain_source
 
     fitted = load_model(model)
-    explanation = explain(fitted, reading.read(file, fitted.inputs) if file else None)
+    explanation = explain(fitted, reading.read(file, (*fitted.inputs, fitted.output)) if file else None)
+    n_rows = len(explanation.X)
+    if max(rows, default=1) > n_rows:
+        raise ConfigurationError(
+            f"--row {max(rows)} is beyond the {n_rows} rows that are explained; rows are counted from 1 without the "
+            "header."
+        )
     source = explain_source(fitted)
     files = _write(explanation, source, rows or (1,), out)
     importance = explanation.importance().to_dict()
@@ -82,6 +93,7 @@ def _write(explanation: Explanation, source: Any, rows: tuple[int, ...], out: Pa
     if source is not None:
         files += save_figure(plot_importance(source, explanation), out, "source_and_target")
     table = explanation.to_frame()
+    table["row"] += 1  # as --row and the names of the figures count
     write_csv(out / "shapley_values.csv", list(table.columns), table.itertuples(index=False))
     (out / "explanation.json").write_text(
         json.dumps(to_plain(explanation), indent=1, allow_nan=False), encoding="utf-8"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,10 @@ from ionbridge.cli.options import Reading, load_model, reading_options
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console, format_table, write_csv
 from ionbridge.cli.parsing import LEVEL, MODEL
+from ionbridge.exceptions import DataError
+
+if TYPE_CHECKING:
+    from ionbridge.datasets import Table
 
 __all__ = ["command"]
 
@@ -37,30 +41,79 @@ SHOWN = 20
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write all rows to this CSV file."
 )
+@click.option(
+    "--skip-incomplete",
+    is_flag=True,
+    help="Predict the other rows where an input is empty; such rows get empty predictions.",
+)
 @reading_options()
 def command(
-    console: Console, model: str, file: Path, level: float | None, out: Path | None, reading: Reading
+    console: Console,
+    model: str,
+    file: Path,
+    level: float | None,
+    out: Path | None,
+    skip_incomplete: bool,
+    reading: Reading,
 ) -> None:
     """Predict every row of the table INPUT with the saved MODEL.
 
-    Each row gets a mean, an interval (lower, upper) and in_domain: whether the model has seen anything
+    Rows are numbered from 1, the header and empty lines not counted; messages about the file name its own
+    rows, the header counted. Each row gets a mean, an interval (lower, upper) and in_domain: whether the model has seen anything
     like it. Where in_domain is no, the reason follows and the interval is not to be believed.
     """
+    if out is not None and out.resolve() == file.resolve():
+        raise click.UsageError(f"'--out' would replace the input {file}; name another file.")
     fitted = load_model(model)
-    table = reading.read(file)
-    prediction = fitted.predict(table, level=level).to_dict()
+    table = reading.read(file, (*fitted.inputs, fitted.output))
+    if not skip_incomplete:
+        _require_complete(table, [item.name for item in fitted.inputs])
+    prediction = _predict(fitted, table, level)
     headers, rows = _rows(prediction)
     n_outside = prediction["in_domain"].count(False)
+    n_skipped = prediction["in_domain"].count(None)
     lines = [format_table(headers, rows[:SHOWN])]
     if len(rows) > SHOWN:
         lines.append(f"... {len(rows) - SHOWN} more rows; --out FILE.csv writes all of them")
     if n_outside:
         lines.append(f"{n_outside} of {len(rows)} rows lie outside what the model has seen")
+    if n_skipped:
+        lines.append(f"{n_skipped} of {len(rows)} rows lack an input and are not predicted")
     if out is not None:
         write_csv(out, headers, rows)
     console.result({"model": model, "rows": len(rows), "out": out, **prediction}, "\n".join(lines))
     if out is not None:
         console.saved("predictions", out)
+
+
+def _require_complete(table: Table, names: list[str]) -> None:
+    try:
+        table.complete(names)
+    except DataError as error:
+        text = str(error).split(" (in Python")[0]
+        raise DataError(f"{text.rstrip('.')}. To predict the other rows, add --skip-incomplete.") from error
+
+
+def _predict(fitted: Any, table: Table, level: float | None) -> dict[str, Any]:
+    """Prediction as a dictionary of lists; None in rows that are skipped."""
+    import numpy as np
+
+    names = [item.name for item in fitted.inputs]
+    whole = table.complete(names, on_missing="drop")
+    found: dict[str, Any] = fitted.predict(whole, level=level).to_dict()
+    if len(whole) == len(table):
+        return found
+    is_missing = np.isnan(table.values(names))
+    positions = np.flatnonzero(~is_missing.any(axis=1))
+    reasons = [f"no value of {', '.join(np.array(names)[row])}" if row.any() else "" for row in is_missing]
+    for part in ("mean", "lower", "upper", "in_domain"):
+        values: list[Any] = [None] * len(table)
+        for position, value in zip(positions, found[part], strict=True):
+            values[position] = value
+        found[part] = values
+    for position, reason in zip(positions, found["reasons"] or [], strict=False):
+        reasons[position] = reason
+    return {**found, "reasons": reasons}
 
 
 def _rows(prediction: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
