@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 import pytest
 
-from ionbridge.cli.parsing import GOAL, NAMES, RANGE, SETTING, SIZES, STRATEGIES, STRATEGY
+from ionbridge.cli.parsing import GOAL, NAMES, RANGE, SETTING, SIZES, STRATEGIES, STRATEGY, Stated, resolved
 from ionbridge.exceptions import UnitError, UnknownNameError
+from ionbridge.quantities import quantity
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,7 @@ from ionbridge.exceptions import UnitError, UnknownNameError
         (GOAL, "density=1400:1600 kg/m^3", ("density", (1.4, 1.6))),
         (RANGE, "roll_gap=20:80", ("roll_gap", (20.0, 80.0))),
         (RANGE, "roll_gap=0.02:0.08 mm", ("roll_gap", (20.0, 80.0))),
-        (RANGE, "x=-1:.5", ("x", (-1.0, 0.5))),
+        (RANGE, "x=-1:.5 mm", ("x", Stated((-1.0, 0.5), "mm"))),
     ],
 )
 def test_good_values(kind: click.ParamType, text: str, value: object) -> None:
@@ -61,7 +62,7 @@ def test_bad_values(kind: click.ParamType, text: str, message: str) -> None:
 
 def test_unknown_quantities_and_units_are_named() -> None:
     with pytest.raises(UnknownNameError, match="roll_gap"):
-        SETTING.convert("rol_gap=0.1 mm", None, None)
+        resolved(dict([SETTING.convert("rol_gap=0.1 mm", None, None)]), {"roll_gap": quantity("roll_gap")})
     with pytest.raises(UnitError, match=r"comma_gap|kg"):
         SETTING.convert("comma_gap=1 kg", None, None)
 

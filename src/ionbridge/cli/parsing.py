@@ -6,14 +6,19 @@ Only text becomes values here; whether a name or a unit is known is asked of `io
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.shell_completion import CompletionItem
 
 from ionbridge import plugins
-from ionbridge.exceptions import UnitError
+from ionbridge.exceptions import UnitError, UnknownNameError
+
+if TYPE_CHECKING:
+    from ionbridge.quantities import Quantity
 
 __all__ = [
     "FOLDER",
@@ -26,6 +31,9 @@ __all__ = [
     "SIZES",
     "STRATEGIES",
     "STRATEGY",
+    "Stated",
+    "in_house_unit",
+    "resolved",
 ]
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -92,7 +100,9 @@ class _Sizes(click.ParamType):
 
 
 class _Setting(click.ParamType):
-    """``NAME=VALUE`` or ``'NAME=VALUE unit'`` as (name, value); the value in the house unit.
+    """``NAME=VALUE`` or ``'NAME=VALUE unit'`` as (name, value).
+
+    The value is in the house unit, or `Stated` where the catalogue does not know the quantity.
 
     Parameters
     ----------
@@ -119,11 +129,11 @@ class _Setting(click.ParamType):
         if not found:
             choice = f" or one of {', '.join(self.words)}" if self.words else ""
             self.fail(f"expected a number{choice} after '{name}='; got {text!r}.", param, ctx)
-        return name, _in_house_unit(name, float(found[1]), found[2])
+        return name, _in_known_unit(name, float(found[1]), found[2])
 
 
 class _Range(click.ParamType):
-    """``NAME=LOW:HIGH`` or ``'NAME=LOW:HIGH unit'`` as (name, (low, high)) in the house unit."""
+    """``NAME=LOW:HIGH`` or ``'NAME=LOW:HIGH unit'`` as (name, (low, high)), as for a setting."""
 
     name = "NAME=LOW:HIGH"
 
@@ -134,10 +144,10 @@ class _Range(click.ParamType):
         if not found:
             self.fail(f"expected {self.name}, such as roll_gap=20:80; got {value!r}.", param, ctx)
         name, unit = found[1], found[4]
-        low, high = (_in_house_unit(name, float(text), unit) for text in (found[2], found[3]))
+        low, high = float(found[2]), float(found[3])
         if low >= high:
             self.fail(f"the lower bound of {name} must be below the upper one; got {value!r}.", param, ctx)
-        return name, (low, high)
+        return name, _in_known_unit(name, (low, high), unit)
 
 
 class _Model(click.ParamType):
@@ -164,19 +174,76 @@ def _split(value: Any) -> tuple[str, ...]:
     return names
 
 
-def _in_house_unit(name: str, value: float, unit: str) -> float:
-    from ionbridge.quantities import catalogue, convert, edge_unit, quantity
+@dataclass(frozen=True)
+class Stated:
+    """A number or a range in a unit, of a quantity that only the model may know.
 
-    unit = unit.strip()
-    if unit:
-        return float(convert(value, unit, quantity(name).unit))
-    item = catalogue().get(name)
-    if item is not None and item.unit != "1" and edge_unit(item) != item.unit:
+    Parameters
+    ----------
+    value : as written.
+    unit : as written; empty where none is.
+    """
+
+    value: float | tuple[float, float]
+    unit: str
+
+    def __str__(self) -> str:
+        numbers = self.value if isinstance(self.value, tuple) else (self.value,)
+        return f"{':'.join(f'{number:g}' for number in numbers)} {self.unit}".strip()
+
+
+def in_house_unit(item: Quantity, stated: Stated) -> float | tuple[float, float]:
+    """Convert what was stated to the house unit of a quantity.
+
+    Raises
+    ------
+    UnitError
+        If the unit measures something else, or is needed and not stated.
+    """
+    from ionbridge.quantities import convert, edge_unit
+
+    if stated.unit:
+        found = convert(stated.value, stated.unit, item.unit)
+        return (float(found[0]), float(found[1])) if found.ndim else float(found)
+    if item.unit != "1" and edge_unit(item) != item.unit:
         raise UnitError(
-            f"{name} may be meant in {edge_unit(item)} or {item.unit}; say which, for example "
-            f"'{name}={value:g} {edge_unit(item)}'."
+            f"{item.name} may be meant in {edge_unit(item)} or {item.unit}; say which, for example "
+            f"'{item.name}={stated} {edge_unit(item)}'."
         )
-    return value
+    return stated.value
+
+
+def resolved(pairs: Mapping[str, Any], known: Mapping[str, Quantity]) -> dict[str, Any]:
+    """Convert what the catalogue does not know by the quantities of a model.
+
+    Parameters
+    ----------
+    pairs : values by name, as the types of this module give them.
+    known : quantities of the model by name.
+
+    Raises
+    ------
+    UnknownNameError
+        If a quantity is not known to the model either.
+    """
+    for name, value in pairs.items():
+        if isinstance(value, Stated) and name not in known:
+            raise UnknownNameError.for_name(
+                name, known, "quantity of the model", "Name one of its quantities."
+            )
+    return {
+        name: in_house_unit(known[name], value) if isinstance(value, Stated) else value
+        for name, value in pairs.items()
+    }
+
+
+def _in_known_unit(name: str, value: float | tuple[float, float], unit: str) -> Any:
+    """Convert to the house unit where the catalogue knows the quantity."""
+    from ionbridge.quantities import catalogue
+
+    stated = Stated(value, unit.strip())
+    item = catalogue().get(name)
+    return stated if item is None else in_house_unit(item, stated)
 
 
 NAMES, SIZES = _Names(), _Sizes()
