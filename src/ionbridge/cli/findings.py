@@ -72,9 +72,26 @@ def save_models(outcome: TransferOutcome, names: Mapping[str, str], *, overwrite
                 else {}
             )
         library.save(
-            model, names[output], metrics=metrics, verdict=outcome.sentences[output], overwrite=overwrite
+            model,
+            names[output],
+            metrics=metrics,
+            verdict=outcome.sentences[output],
+            licence=_licence(outcome),
+            overwrite=overwrite,
         )
     return list(names.values())
+
+
+def _licence(outcome: TransferOutcome) -> str:
+    """Licences of the data the models were trained on, as far as the tables know them."""
+    known = {
+        role: table.provenance.licence
+        for role, table in (("source", outcome.source), ("target", outcome.target))
+        if table.provenance.licence
+    }
+    if len(known) == 2 and len(set(known.values())) == 1:
+        return known["source"]
+    return "; ".join(f"{role} data: {licence}" for role, licence in known.items())
 
 
 def _final(study: StudyResult, strategy: str) -> Mapping[Any, Any] | None:
