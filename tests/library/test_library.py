@@ -391,7 +391,7 @@ def test_a_folder_that_is_no_model_is_neither_deleted_nor_replaced(tmp_path: Pat
         lambda: library.delete("raw"),
         lambda: library.save(StandIn().fit(X, X[:, 0]), "raw", overwrite=True),
     ):
-        with pytest.raises(ConfigurationError, match="not a saved model.*left as it is"):
+        with pytest.raises(ConfigurationError, match=r"not a saved model.*left as it is"):
             action()
     assert (tmp_path / "raw" / "data.csv").read_text() == "a\n1\n"
 
@@ -404,7 +404,7 @@ def test_a_locked_index_is_kept_and_named(library, model, monkeypatch):
     try:
         other = ModelLibrary(library.root)
         assert other.load("a").output == DENSITY
-        with pytest.raises(ConfigurationError, match="locked by another process.*try again"):
+        with pytest.raises(ConfigurationError, match=r"locked by another process.*try again"):
             other.list()
         other.save(model, "b")
     finally:

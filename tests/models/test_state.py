@@ -366,5 +366,5 @@ def test_texts_decide_how_much_memory_they_take():
         .replace("<U70", "<U30000")
         .replace('"a"', ", ".join(['""'] * 1000 + [f'"{"x" * 30000}"']))
     )
-    with pytest.raises(ModelFileError, match="would take .* MiB"):
+    with pytest.raises(ModelFileError, match=r"would take .* MiB"):
         from_state(State(crafted, state.arrays))
