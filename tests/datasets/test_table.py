@@ -204,3 +204,14 @@ def test_the_frame_is_plain(table: Table):
     table.frame.to_json(buffer)
     assert buffer.getvalue().startswith('{"sample_id"')
     assert (table.frame[list(table.number_names)].dtypes == np.float64).all()
+
+
+def test_the_smallest_numbers_have_a_hash():
+    tables = [
+        Table.from_frame(
+            pd.DataFrame({"temperature_rise": [v, 1.0]}),
+            definitions={"temperature_rise": Quantity("temperature_rise", "1", "x")},
+        )
+        for v in (5e-324, 1e-323, -5e-324)
+    ]
+    assert len({table.sha256 for table in tables}) == 3

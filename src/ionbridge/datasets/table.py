@@ -322,10 +322,11 @@ def _canonical(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
     return digits, powers
 
 
-_TENS = np.power(10.0, np.arange(-162, 163))
+_MOST = 170  # enough for the smallest number there is, 5e-324
+_TENS = np.power(10.0, np.arange(-_MOST, _MOST + 1))
 
 
 def _shifted(numbers: NDArray[np.float64], powers: NDArray[np.int64]) -> NDArray[np.float64]:
     """Multiply by powers of ten in two steps, which keeps very small numbers from overflowing."""
     half = powers // 2
-    return numbers * _TENS[half + 162] * _TENS[powers - half + 162]
+    return numbers * _TENS[half + _MOST] * _TENS[powers - half + _MOST]
