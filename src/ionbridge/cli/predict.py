@@ -5,6 +5,7 @@ Predicting is the work of `ionbridge.transfer.TransferModel`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,16 +97,17 @@ def _require_complete(table: Table, names: list[str]) -> None:
 
 def _predict(fitted: Any, table: Table, level: float | None) -> dict[str, Any]:
     """Prediction as a dictionary of lists; None in rows that are skipped."""
-    import numpy as np
-
     names = [item.name for item in fitted.inputs]
     whole = table.complete(names, on_missing="drop")
     found: dict[str, Any] = fitted.predict(whole, level=level).to_dict()
     if len(whole) == len(table):
         return found
-    is_missing = np.isnan(table.values(names))
-    positions = np.flatnonzero(~is_missing.any(axis=1))
-    reasons = [f"no value of {', '.join(np.array(names)[row])}" if row.any() else "" for row in is_missing]
+    missing = [
+        [name for name, value in zip(names, row, strict=True) if math.isnan(value)]
+        for row in table.values(names).tolist()
+    ]
+    positions = [position for position, absent in enumerate(missing) if not absent]
+    reasons = [f"no value of {', '.join(absent)}" if absent else "" for absent in missing]
     for part in ("mean", "lower", "upper", "in_domain"):
         values: list[Any] = [None] * len(table)
         for position, value in zip(positions, found[part], strict=True):
