@@ -24,8 +24,13 @@ class SupportsLeaveOut(Protocol):
     fold_: np.ndarray
     out_of_fold_: FloatArray
 
-    def predict(self, X: FloatArray, /) -> FloatArray: ...
-    def predict_folds(self, X: FloatArray, /) -> FloatArray: ...
+    def predict(self, X: FloatArray, /) -> FloatArray:
+        """Predict, shape (n_rows,)."""
+        ...
+
+    def predict_folds(self, X: FloatArray, /) -> FloatArray:
+        """Predict by every leave-out model, shape (n_folds, n_rows)."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -175,10 +175,10 @@ def transfer_tables(
     outputs = _output_names(outputs)
     if group is None and isinstance(study, StudyDesign):
         group = study.group
+    if len(target) < MIN_MODEL_ROWS:
+        raise InsufficientDataError(_too_few(", ".join(outputs), len(target)))
     choice = choose_inputs(source, target, outputs, inputs, make_strategy(strategy))
-    source, copies = _without_copies(source, "source")
-    target, more_copies = _without_copies(target, "target")
-    notes = [*_doubts(source), *_doubts(target), *copies, *more_copies]
+    notes = [*_doubts(source), *_doubts(target)]
     notes += [*_simulated(source, target), *choice.notes]
     tables: dict[str, tuple[Table, Table]] = {}
     for output in outputs:
@@ -237,6 +237,13 @@ def _output_names(outputs: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def _too_few(output: str, n_rows: int) -> str:
+    return (
+        f"a model of {output!r} needs at least {MIN_MODEL_ROWS} complete target rows to be adapted and checked; "
+        f"the target has {n_rows}. Measure {MIN_MODEL_ROWS - n_rows} more, spread over the range of the inputs."
+    )
+
+
 _MAX_DOUBTS = 6  # warnings of one table that are repeated in the notes
 
 
@@ -265,7 +272,9 @@ def _complete(
 ) -> tuple[tuple[Table, Table], list[str]]:
     """Complete rows of both tables for one output, and notes on what was left out."""
     kept, notes = [], []
-    for table, which in ((source, "source"), (target, "target")):
+    for given, which in ((source, "source"), (target, "target")):
+        table, copies = _without_copies(given, which)
+        notes += copies
         names = [*(name for name in inputs if name in table.names), output]
         is_complete = np.isfinite(table.values(names)).all(axis=1)
         n_missing = int((~is_complete).sum())
@@ -276,10 +285,7 @@ def _complete(
         kept.append(table.take(is_complete) if n_missing else table)
     n_source, n_target = len(kept[0]), len(kept[1])
     if n_target < MIN_MODEL_ROWS:
-        raise InsufficientDataError(
-            f"a model of {output!r} needs at least {MIN_MODEL_ROWS} complete target rows to be adapted and checked; "
-            f"the target has {n_target}. Measure {MIN_MODEL_ROWS - n_target} more, spread over the range of the inputs."
-        )
+        raise InsufficientDataError(_too_few(output, n_target))
     if n_source < MIN_MODEL_ROWS:
         raise InsufficientDataError(
             f"the source has {n_source} rows in which {output!r} and all shared inputs are complete; there is nothing to "
