@@ -123,7 +123,7 @@ def format_study(study: StudyResult) -> str:
     headers = [
         study.design.output,
         *(f"{n_train[size]:.0f} rows" for size in sizes),
-        f"{100 * study.design.level:.0f} % intervals hold [%]",
+        f"{100 * study.design.level:.0f} % intervals hold, all sizes [%]",
         "s/fit",
     ]
     lines = []
@@ -131,7 +131,9 @@ def format_study(study: StudyResult) -> str:
         found = rows[name]
         last = found[max(found, key=lambda size: n_train[size])]
         errors = [found[size][metric] if size in found else None for size in sizes]
-        lines.append([name, *errors, 100 * last["coverage"], last["seconds"]])
+        n_trials = sum(row["n_trials"] for row in found.values())
+        covered = sum(row["coverage"] * row["n_trials"] for row in found.values()) / n_trials
+        lines.append([name, *errors, 100 * covered, last["seconds"]])
     title = f"Mean {metric.upper()} [{unit}] of rows not used for training, by number of target rows:"
     return f"{title}\n{format_table(headers, lines)}"
 
