@@ -138,7 +138,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (click.Abort(), 130, "interrupted: "),
         (DataError("2 errors in a.csv:\n  row 1\n  row 2"), 2, "error: 2 errors in a.csv:\n  row 1"),
         (DataError("error: a.csv: found nothing"), 2, "error: a.csv: found nothing"),
-        (PermissionError(13, "Permission denied", "/root/x"), 2, "error: permission denied: /root/x"),
+        (PermissionError(13, "Permission denied", "/folder/x"), 2, "error: permission denied: /folder/x"),
     ],
     ids=["interrupt", "interrupted run", "abort", "many problems", "one problem", "operating system"],
 )
