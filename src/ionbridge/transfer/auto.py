@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -100,16 +101,7 @@ class Auto(AbstractStrategy):
         fitted = {}
         for name, member in self._members().items():
             own = source.get(name) if isinstance(source, Mapping) else source
-            part = TransferProblem(
-                problem.X_source,
-                problem.y_source,
-                problem.X_target,
-                problem.y_target,
-                problem.shared,
-                None if member.needs == "nothing" else own,
-                problem.random_state,
-                problem.groups,
-            )
+            part = replace(problem, source_model=None if member.needs == "nothing" else own)
             if member.needs == "nothing" or part.has_source:
                 fitted[name] = clone(member).fit_problem(part)
         self._weigh(fitted, problem)
