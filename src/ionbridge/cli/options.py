@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from ionbridge.datasets import ColumnSettings, Problem, Table
     from ionbridge.quantities import Quantity
 
-__all__ = ["Interrupted", "Reading", "command", "load_model", "reading_options"]
+__all__ = [
+    "Interrupted",
+    "Reading",
+    "command",
+    "executor_option",
+    "load_model",
+    "reading_options",
+    "seed_option",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -283,3 +291,15 @@ def load_model(name: str) -> Any:
     from ionbridge.library import ModelLibrary
 
     return ModelLibrary().load(name)
+
+
+executor_option = click.option(
+    "--executor", metavar="ADDRESS", help="'serial', 'dask' or tcp://host:port; by default, all cores."
+)
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of everything random.",
+)

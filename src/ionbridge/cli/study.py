@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ionbridge.cli.findings import default_name, format_study
-from ionbridge.cli.options import Reading, reading_options
+from ionbridge.cli.options import Reading, executor_option, reading_options, seed_option
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console
 from ionbridge.cli.parsing import FOLDER, LEVEL, NAMES, SIZES, STRATEGIES
@@ -66,16 +66,8 @@ BASELINES = ("mean", "linear", "random_forest", "gradient_boosting", "gaussian_p
 @click.option(
     "--resume/--restart", default=True, show_default=True, help="Go on with what --out holds, or start anew."
 )
-@click.option(
-    "--executor", metavar="ADDRESS", help="'serial', 'dask' or tcp://host:port; by default, all cores."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Seed of everything random.",
-)
+@executor_option
+@seed_option
 @reading_options(pair=True)
 def command(
     console: Console,

@@ -19,7 +19,7 @@ from ionbridge.cli.findings import (
     save_models,
     tell_notes,
 )
-from ionbridge.cli.options import Reading, reading_options
+from ionbridge.cli.options import Reading, executor_option, reading_options, seed_option
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console
 from ionbridge.cli.parsing import FOLDER, LEVEL, NAMES, STRATEGY
@@ -62,16 +62,8 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--no-study", is_flag=True, help="Only fit the model: no comparison with baselines, no verdict."
 )
-@click.option(
-    "--executor", metavar="ADDRESS", help="'serial', 'dask' or tcp://host:port; by default, all cores."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Seed of everything random.",
-)
+@executor_option
+@seed_option
 @reading_options(pair=True)
 def command(
     console: Console,
