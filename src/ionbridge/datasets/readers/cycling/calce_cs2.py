@@ -1,6 +1,6 @@
 """Reader of the collected CALCE CS2 data: 4 LCO cells, every cycle with its discharge curve.
 
-CALCE's own workbooks are read by `arbin.py`.
+CALCE's own files are read by `calce.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reader of the collected RWTH data: check-ups of 48 NMC cells under one protocol.
 
-The publishers' own .mat files are read by `rwth_mat.py`.
+The publishers' own files are read by `rwth_csv.py`.
 """
 
 from __future__ import annotations
