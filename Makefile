@@ -29,36 +29,41 @@ $(STAMP)/venv:
 # torch first and by its exact version: one look-up instead of several gigabytes of the wrong build
 $(STAMP)/run: $(STAMP)/venv pyproject.toml constraints.txt
 	$(INSTALL) torch
+	$(INSTALL) --editable '.[report,files,cyclers]'
+	@touch $@
+
+# every extra: PyBaMM, CHGNet, ONNX and others add about 1 GB
+$(STAMP)/all: $(STAMP)/run
 	$(INSTALL) --editable '.[all]'
 	@touch $@
 
-$(STAMP)/%: $(STAMP)/run
+$(STAMP)/group-%: $(STAMP)/venv pyproject.toml constraints.txt
 	$(INSTALL) --group $*
 	@touch $@
 
 demo: $(STAMP)/run
 	$(BIN)/ionbridge demo --out ionbridge-demo
 
-test: $(STAMP)/run $(STAMP)/test
+test: $(STAMP)/all $(STAMP)/group-test
 	$(BIN)/python -m pytest -n auto -q -m "not slow and not gpu"
 
-lint: $(STAMP)/lint
+lint: $(STAMP)/group-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP)/run $(STAMP)/lint
+types: $(STAMP)/all $(STAMP)/group-lint
 	$(BIN)/mypy
 
-docs: $(STAMP)/run $(STAMP)/docs
+docs: $(STAMP)/all $(STAMP)/group-docs
 	$(BIN)/python docs/generate.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(STAMP)/run $(STAMP)/bench
+bench: $(STAMP)/all $(STAMP)/group-bench
 	@mkdir -p benchmarks/results
 	set -e; for file in $(BENCHMARKS); do \
 	  $(BIN)/python $$file --out benchmarks/results/$$(basename $$file .py).json; done
 
-bench-smoke: $(STAMP)/run $(STAMP)/bench
+bench-smoke: $(STAMP)/all $(STAMP)/group-bench
 	set -e; for file in $(BENCHMARKS); do $(BIN)/python $$file --smoke; done
 
 clean:
