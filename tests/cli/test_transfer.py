@@ -33,7 +33,7 @@ def test_transfer_prints_finding_report_and_model(run: Run, source: Path, target
     assert "12 target rows are predicted with a MAPE of" in done.out
     assert "saved model: graphite-to-nmc-density" in done.err
     assert Path("graphite-to-nmc/report.html").stat().st_size > 10_000
-    assert ModelLibrary().names() == ("graphite-to-nmc-density",)
+    assert ModelLibrary().names(shipped=False) == ("graphite-to-nmc-density",)
 
 
 def test_transfer_as_json(run: Run, source: Path, target: Path) -> None:
@@ -45,7 +45,7 @@ def test_transfer_as_json(run: Run, source: Path, target: Path) -> None:
     assert found["report"] == "r/report.html"
     assert found["models"]["density"]["cv_mape_percent"] < 10
     assert found["target"]["n_rows"] == 12
-    assert ModelLibrary().names() == ()
+    assert ModelLibrary().names(shipped=False) == ()
 
 
 def test_transfer_with_its_study(run: Run, source: Path, target: Path) -> None:
@@ -329,10 +329,10 @@ def test_study_says_what_it_could_not_run(run: Run, source: Path, tmp_path: Path
 
 
 def test_models_commands(run: Run, model: str, tmp_path: Path) -> None:
-    listed = run("models", "list", "--json").json["models"]
+    listed = run("models", "list", "--own", "--json").json["models"]
     assert [card["name"] for card in listed] == [model]
     assert model in run("models", "list", "--quantity", "density").out
-    assert "no such model" in run("models", "list", "--quantity", "porosity").out
+    assert "no such model" in run("models", "list", "--own", "--quantity", "porosity").out
     shown = run("models", "show", model)
     assert "density [g/cm³]" in shown.out
     assert "12 target, 40 source" in shown.out
@@ -345,7 +345,7 @@ def test_models_commands(run: Run, model: str, tmp_path: Path) -> None:
     assert [card["name"] for card in run("models", "lineage", model, "--json").json["lineage"]] == [model]
     assert run("models", "delete", "copy").code == 2
     assert run("models", "delete", "copy", "--yes").out == "deleted: copy\n"
-    assert ModelLibrary().names() == (model,)
+    assert ModelLibrary().names(shipped=False) == (model,)
 
 
 def test_a_corrupted_model_is_refused(run: Run, model: str, tmp_path: Path) -> None:

@@ -73,12 +73,12 @@ def model() -> StandIn:
 
 @pytest.fixture
 def library(tmp_path) -> ModelLibrary:
-    return ModelLibrary(tmp_path / "models")
+    return ModelLibrary(tmp_path / "models", shipped=None)
 
 
 def test_a_loaded_model_predicts_the_same(library, model):
     library.save(model, "nmc")
-    again = ModelLibrary(library.root).load("nmc")
+    again = ModelLibrary(library.root, shipped=None).load("nmc")
     assert np.array_equal(again.predict_mean(X), model.predict_mean(X))
     assert again.inputs == (GAP,)
     assert sorted(p.name for p in (library.root / "nmc").iterdir()) == ["card.json", "weights.safetensors"]
@@ -257,20 +257,23 @@ def test_the_folder_is_the_truth(library, model, tmp_path):
     shutil.copytree(other.root / "c", library.root / "c")
     assert {card.name for card in library.list()} == {"b", "c"}
     (library.root / "index.sqlite").unlink()
-    assert {card.name for card in ModelLibrary(library.root).list(quantity="density")} == {"b", "c"}
+    assert {card.name for card in ModelLibrary(library.root, shipped=None).list(quantity="density")} == {
+        "b",
+        "c",
+    }
     (library.root / "c" / CARD).write_text("{}")
-    assert ModelLibrary(library.root).reindex() == ("c",)
+    assert ModelLibrary(library.root, shipped=None).reindex() == ("c",)
 
 
 def test_a_damaged_index_is_built_anew(library, model):
     library.save(model, "a")
     (library.root / "index.sqlite").write_bytes(b"garbage" * 1000)
-    assert [card.name for card in ModelLibrary(library.root).list()] == ["a"]
+    assert [card.name for card in ModelLibrary(library.root, shipped=None).list()] == ["a"]
 
 
 def test_two_libraries_can_share_one_index(tmp_path, model):
     url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
-    first, second = ModelLibrary(tmp_path / "1", url), ModelLibrary(tmp_path / "2", url)
+    first, second = (ModelLibrary(tmp_path / name, url, shipped=None) for name in "12")
     first.save(model, "a")
     second.save(model, "a")
     second.delete("a")
@@ -402,7 +405,7 @@ def test_a_locked_index_is_kept_and_named(library, model, monkeypatch):
     connection = sqlite3.connect(library.root / "index.sqlite", isolation_level=None)
     connection.execute("BEGIN EXCLUSIVE")
     try:
-        other = ModelLibrary(library.root)
+        other = ModelLibrary(library.root, shipped=None)
         assert other.load("a").output == DENSITY
         with pytest.raises(ConfigurationError, match=r"locked by another process.*try again"):
             other.list()
@@ -416,7 +419,7 @@ def test_a_locked_index_is_kept_and_named(library, model, monkeypatch):
 def test_an_index_that_cannot_be_written_is_kept_in_memory(library, model):
     library.save(model, "a")
     address = f"sqlite:///file:{library.root / 'index.sqlite'}?mode=ro&uri=true"
-    reader = ModelLibrary(library.root, address)
+    reader = ModelLibrary(library.root, address, shipped=None)
     assert reader.load("a").output == DENSITY
     assert [card.name for card in reader.list(quantity="density")] == ["a"]
 

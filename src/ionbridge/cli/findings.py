@@ -45,7 +45,7 @@ def check_free(names: Mapping[str, str]) -> None:
     """Refuse names that are taken, before anything is computed."""
     from ionbridge.library import ModelLibrary
 
-    taken = sorted(set(names.values()) & set(ModelLibrary().names()))
+    taken = sorted(set(names.values()) & set(ModelLibrary().names(shipped=False)))
     if taken:
         raise ConfigurationError(
             f"there is already a saved model {', '.join(taken)}; choose a name with --save NAME, replace it with "

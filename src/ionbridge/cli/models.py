@@ -27,7 +27,8 @@ def command() -> None:
     """List, show, compare, delete and exchange saved models.
 
     Models are kept in one folder of your computer; set the environment variable IONBRIDGE_LIBRARY
-    to use another, for example one that your group shares.
+    to use another, for example one that your group shares. Models that come with ionbridge are
+    seen as well; they cannot be deleted.
     """
 
 
@@ -55,13 +56,15 @@ def _domains(card: ModelCard) -> str:
 @click.option("--chemistry", help="Only models whose source or target has this in its name or chemistry.")
 @click.option("--strategy", help="Only models made by this strategy.")
 @click.option("--text", help="Only models whose card holds all of these words.")
-def _list(console: Console, **filters: str | None) -> None:
-    """List saved models, newest first."""
+@click.option("--own", is_flag=True, help="Only your own models, not those that come with ionbridge.")
+def _list(console: Console, own: bool, **filters: str | None) -> None:
+    """List saved models, newest first, then those that come with ionbridge."""
     library = _library()
-    cards = library.list(**filters)
+    cards = library.list(**filters, shipped=not own)
+    is_shipped = {c.name: library.is_shipped(c.name) for c in cards}
     rows = [
         (
-            c.name,
+            f"{c.name} (shipped)" if is_shipped[c.name] else c.name,
             c.version,
             ", ".join(q.name for q in c.outputs),
             _domains(c),
@@ -74,7 +77,10 @@ def _list(console: Console, **filters: str | None) -> None:
     headers = ("model", "version", "predicts", "domains", "strategy", "error", "created")
     nothing = f"no {'such ' if any(filters.values()) else ''}model in {library.root}"
     console.result(
-        {"library": library.root, "models": [card.to_dict() for card in cards]},
+        {
+            "library": library.root,
+            "models": [{**card.to_dict(), "shipped": is_shipped[card.name]} for card in cards],
+        },
         format_table(headers, rows) if rows else nothing,
     )
 
@@ -90,18 +96,20 @@ def _headline(card: ModelCard) -> str:
 @click.argument("model", type=MODEL)
 def _show(console: Console, model: str) -> None:
     """Show the card of MODEL: what it predicts from what, how well, and where it comes from."""
-    card = _library().card(model)
-    console.result(card.to_dict(), format_card(card))
+    library = _library()
+    card, is_shipped = library.card(model), library.is_shipped(model)
+    console.result({**card.to_dict(), "shipped": is_shipped}, format_card(card, is_shipped=is_shipped))
 
 
-def format_card(card: ModelCard) -> str:
-    """Write a card for people."""
+def format_card(card: ModelCard, *, is_shipped: bool = False) -> str:
+    """Write a card for people; `is_shipped` where the model comes with ionbridge."""
 
     def quantities(items: Any) -> str:
         return ", ".join(f"{q.name} [{_unit(q)}]" for q in items)
 
     pairs: dict[str, Any] = {
         "model": f"{card.name} (version {card.version}, {card.created[:10]})",
+        "origin": "shipped with ionbridge, cannot be changed" if is_shipped else "",
         "predicts": quantities(card.outputs),
         "from": quantities(card.inputs),
         "domains": _domains(card),
@@ -146,6 +154,7 @@ def _compare(console: Console, models: tuple[str, ...]) -> None:
 def _delete(console: Console, models: tuple[str, ...], yes: bool) -> None:
     """Delete MODELS from the library, for good."""
     library = _library()
+    library.require_own(models)
     if not yes:
         if console.as_json or not sys.stdin.isatty():
             raise ConfigurationError("deleting needs '--yes' where nobody can be asked.")

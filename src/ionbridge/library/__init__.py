@@ -1,6 +1,6 @@
 """Saved models: cards, weights without pickle, search and exchange."""
 
 from ionbridge.library.card import Metric, ModelCard, card_of
-from ionbridge.library.library import ModelLibrary, default_root
+from ionbridge.library.library import ModelLibrary, default_root, pretrained_root
 
-__all__ = ["Metric", "ModelCard", "ModelLibrary", "card_of", "default_root"]
+__all__ = ["Metric", "ModelCard", "ModelLibrary", "card_of", "default_root", "pretrained_root"]

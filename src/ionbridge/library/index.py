@@ -93,7 +93,8 @@ class ModelIndex:
 
     Parameters
     ----------
-    url : SQLAlchemy address, such as ``sqlite:////path/index.sqlite`` or ``postgresql://...``.
+    url : SQLAlchemy address, such as ``sqlite:////path/index.sqlite`` or ``postgresql://...``;
+        ``sqlite://`` keeps it in memory.
     root : folder whose models are indexed.
 
     Raises
@@ -107,7 +108,9 @@ class ModelIndex:
         try:
             self._url = make_url(url)
             waiting = {"timeout": _WAIT} if self._url.get_backend_name() == "sqlite" else {}
-            self._engine: Engine = create_engine(self._url, poolclass=NullPool, connect_args=waiting)
+            is_in_memory = bool(waiting) and not self._url.database
+            pool = StaticPool if is_in_memory else NullPool
+            self._engine: Engine = create_engine(self._url, poolclass=pool, connect_args=waiting)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ConfigurationError(
                 f"'index_url' must be an SQLAlchemy address such as 'sqlite:////path/index.sqlite'; got {url!r} ({error})."

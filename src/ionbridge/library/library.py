@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -32,7 +32,7 @@ from ionbridge.library.store import (
     write_model,
 )
 
-__all__ = ["ModelLibrary", "default_root"]
+__all__ = ["ModelLibrary", "default_root", "pretrained_root"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,16 +51,31 @@ def default_root() -> Path:
     return base / "ionbridge" / "models"
 
 
+def pretrained_root() -> Path:
+    """Return the folder of the models that come with ionbridge; a generator saves to ``ModelLibrary`` there."""
+    return Path(__file__).resolve().parent / "pretrained"
+
+
 class ModelLibrary:
     """Saved models in one folder, with an index that can always be rebuilt from it.
+
+    Models that come with ionbridge are seen beside one's own; they can be read, never changed or
+    deleted. An own model of the same name takes precedence, until it is deleted.
 
     Parameters
     ----------
     root : folder of the models; None for `default_root`.
     index_url : SQLAlchemy address of the index; None for an SQLite file in `root`.
+    shipped : folder of further models that are only read; None for none, True for `pretrained_root`.
     """
 
-    def __init__(self, root: Path | str | None = None, index_url: str | None = None) -> None:
+    def __init__(
+        self,
+        root: Path | str | None = None,
+        index_url: str | None = None,
+        *,
+        shipped: Path | str | Literal[True] | None = True,
+    ) -> None:
         self.root = (default_root() if root is None else Path(root)).expanduser().resolve()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -69,7 +84,13 @@ class ModelLibrary:
                 f"the model library {self.root} cannot be created ({error.strerror}); give another folder or set "
                 "the environment variable IONBRIDGE_LIBRARY."
             ) from error
-        self._index = ModelIndex(index_url or f"sqlite:///{self.root / 'index.sqlite'}", self.root)
+        is_pretrained = self.root == pretrained_root()  # part of a package: no index file is left there
+        default_url = "sqlite://" if is_pretrained else f"sqlite:///{self.root / 'index.sqlite'}"
+        self._index = ModelIndex(index_url or default_url, self.root)
+        folder = pretrained_root() if shipped is True else shipped
+        self._shipped: ModelLibrary | None = None
+        if folder is not None and Path(folder).is_dir() and Path(folder).resolve() != self.root:
+            self._shipped = ModelLibrary(folder, "sqlite://", shipped=None)
 
     def save(
         self,
@@ -129,10 +150,22 @@ class ModelLibrary:
         """
         return read_card(self._folder(name))
 
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all saved models, sorted."""
+    def names(self, *, shipped: bool = True) -> tuple[str, ...]:
+        """Return the names of all models, sorted; only of one's own where not `shipped`."""
         folders = (path for path in self.root.iterdir() if not path.name.startswith("."))
-        return tuple(sorted(path.name for path in folders if _is_model(path)))
+        found = {path.name for path in folders if _is_model(path)}
+        if shipped and self._shipped is not None:
+            found |= set(self._shipped.names())
+        return tuple(sorted(found))
+
+    def is_shipped(self, name: str) -> bool:
+        """Tell whether a model comes with ionbridge, and thus cannot be changed or deleted.
+
+        Raises
+        ------
+        UnknownNameError
+        """
+        return self._folder(name).parent != self.root
 
     def annotate(
         self,
@@ -143,7 +176,8 @@ class ModelLibrary:
         licence: str | None = None,
     ) -> ModelCard:
         """Change what people write on a card; None leaves a field as it is."""
-        folder, card = self._folder(name), self.card(name)
+        folder = self._own_folder(name, "changed")
+        card = read_card(folder)
         given: dict[str, Any] = {
             "notes": notes,
             "tags": None if tags is None else tuple(tags),
@@ -185,9 +219,9 @@ class ModelLibrary:
         ------
         UnknownNameError
         ConfigurationError
-            If the folder of that name is not a saved model.
+            If the folder of that name is not a saved model, or the model comes with ionbridge.
         """
-        shutil.rmtree(self._folder(name))
+        shutil.rmtree(self._own_folder(name, "deleted"))
         self._update_index(lambda: self._index.remove([name]))
 
     def lineage(self, name: str) -> tuple[ModelCard, ...]:
@@ -250,7 +284,7 @@ class ModelLibrary:
     def _synchronise(self) -> tuple[str, ...]:
         """Bring the index up to date with the folders; return the names of unreadable cards."""
         known, unreadable = self._index.stamps(), []
-        present = self.names()
+        present = self.names(shipped=False)
         self._index.remove(set(known) - set(present))
         for name in present:
             folder = self.root / name
@@ -265,12 +299,35 @@ class ModelLibrary:
 
     def _folder(self, name: str) -> Path:
         folder = self.root / check_name(name)
+        if not folder.is_dir() and self._shipped is not None and name in self._shipped.names():
+            return self._shipped.root / name
         if not folder.is_dir():
             raise UnknownNameError.for_name(
                 name, self.names(), "model", f"The library is {self.root}; 'ionbridge models list' shows it."
             )
         _require_model(folder)
         return folder
+
+    def require_own(self, names: Sequence[str]) -> None:
+        """Check that all of these models exist and may be deleted.
+
+        Raises
+        ------
+        UnknownNameError
+        ConfigurationError
+            If one of them comes with ionbridge or is not a saved model.
+        """
+        for name in names:
+            self._own_folder(name, "deleted")
+
+    def _own_folder(self, name: str, change: str) -> Path:
+        """Folder of a model that may be changed; `change` is a participle, for the message."""
+        if self.is_shipped(name):
+            raise ConfigurationError(
+                f"model {name!r} comes with ionbridge and cannot be {change}. A model of your own that you save "
+                "under this name is used in its place."
+            )
+        return self.root / name
 
     def _next_version(self, name: str, overwrite: bool, first: int = 1) -> int:
         folder = self.root / name
@@ -282,7 +339,7 @@ class ModelLibrary:
                 f"there is already a model {name!r} in {self.root}; choose another name or pass overwrite=True."
             )
         try:
-            return self.card(name).version + 1
+            return read_card(folder).version + 1
         except ModelFileError:
             return first
 
@@ -293,8 +350,9 @@ class ModelLibrary:
         chemistry: str | None = None,
         strategy: str | None = None,
         text: str | None = None,
+        shipped: bool = True,
     ) -> tuple[ModelCard, ...]:
-        """Return the cards of all models that fit every given filter, newest first.
+        """Return the cards of all models that fit every given filter: one's own, newest first, then shipped ones.
 
         Models whose card cannot be read are left out and logged; `load` says what is wrong.
 
@@ -304,10 +362,20 @@ class ModelLibrary:
         chemistry : part of the name or chemistry of the source or target domain, any case.
         strategy : exact name.
         text : words that must all occur somewhere in the card, any case.
+        shipped : whether those that come with ionbridge are listed as well.
         """
         self._synchronise()
-        found = self._index.search(quantity=quantity, chemistry=chemistry, strategy=strategy, text=text)
-        return tuple(self.card(name) for name in found)
+        filters: dict[str, Any] = {
+            "quantity": quantity,
+            "chemistry": chemistry,
+            "strategy": strategy,
+            "text": text,
+        }
+        cards = [read_card(self.root / name) for name in self._index.search(**filters)]
+        if shipped and self._shipped is not None:
+            own = self.names(shipped=False)
+            cards += [card for card in self._shipped.list(**filters) if card.name not in own]
+        return tuple(cards)
 
 
 def _is_model(folder: Path) -> bool:
