@@ -205,6 +205,11 @@ BAD = {
         ConfigurationError,
         "fixed at 90, outside its bounds 20 to 80",
     ),
+    "impossible fixed": (
+        {"fixed": {"roll_gap": -5.0}},
+        ConfigurationError,
+        r"fixed value -5 of roll_gap \[µm\] lies outside its physical limits",
+    ),
     "fixed nan": ({"fixed": {"roll_gap": float("nan")}}, ConfigurationError, "must be a number"),
     "all fixed": ({"fixed": dict.fromkeys(INPUTS, 50.0)}, ConfigurationError, "no input is left to vary"),
     "none asked": ({"n_suggestions": 0}, ConfigurationError, "'n_suggestions' must be at least 1"),

@@ -57,13 +57,14 @@ def command(
     from ionbridge.studies.explanation import explain, explain_source
 
     fitted = load_model(model)
-    explanation = explain(fitted, reading.read(file, (*fitted.inputs, fitted.output)) if file else None)
-    n_rows = len(explanation.X)
+    table = reading.read_inputs(file, fitted.inputs).table if file else None
+    n_rows = len(fitted.X_target_) if table is None else len(table)
     if max(rows, default=1) > n_rows:
         raise ConfigurationError(
             f"--row {max(rows)} is beyond the {n_rows} rows that are explained; rows are counted from 1 without the "
             "header."
         )
+    explanation = explain(fitted, table)
     source = explain_source(fitted)
     files = _write(explanation, source, rows or (1,), out)
     importance = explanation.importance().to_dict()

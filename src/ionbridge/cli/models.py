@@ -154,11 +154,11 @@ def _compare(console: Console, models: tuple[str, ...]) -> None:
 def _delete(console: Console, models: tuple[str, ...], yes: bool) -> None:
     """Delete MODELS from the library, for good."""
     library = _library()
-    library.require_own(models)
     if not yes:
         if console.as_json or not sys.stdin.isatty():
             raise ConfigurationError("deleting needs '--yes' where nobody can be asked.")
         click.confirm(f"Delete {', '.join(models)} from {library.root}?", abort=True, err=True)
+    library.require_own(models)
     for name in models:
         library.delete(name)
     console.result({"deleted": list(models)}, f"deleted: {', '.join(models)}")

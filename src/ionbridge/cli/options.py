@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +18,7 @@ from ionbridge.cli.output import Console
 from ionbridge.exceptions import DataError, IonBridgeError
 
 if TYPE_CHECKING:
-    from ionbridge.datasets import ColumnSettings, Problem, Table
+    from ionbridge.datasets import ColumnSettings, NewRows, Problem, Table
     from ionbridge.quantities import Quantity
 
 __all__ = [
@@ -113,20 +113,6 @@ MAP = _Map()
 WORKBOOKS = (".xlsx", ".xlsm")
 
 
-def _headers(path: Path, sheet: str | None) -> list[str]:
-    """Headers of a file as its reader sees them."""
-    import importlib
-
-    from ionbridge import plugins
-    from ionbridge.datasets.reading import reader_of
-
-    if not path.is_file():
-        return []  # reading it says what is wrong
-    module = plugins.load("ionbridge.readers", reader_of(path)).__module__
-    opened = importlib.import_module(module).open_source(path, sheet)
-    return [header.strip() for header in opened.header]
-
-
 @dataclass(frozen=True)
 class Reading:
     """How the files named on the command line are to be read.
@@ -155,9 +141,10 @@ class Reading:
         exact : whether a header that the options name for both must be one of this file.
         """
         from ionbridge.datasets import ColumnSettings
+        from ionbridge.datasets.new_rows import headers_of
 
         filed = ColumnSettings.from_any(self.columns)
-        present = set(_headers(path, self._sheet(path, role)))
+        present = set(headers_of(path, self._sheet(path, role)))
 
         def kept(headers: Iterable[str], strict: bool) -> set[str]:
             return {header for header in headers if strict or header in present}
@@ -175,9 +162,23 @@ class Reading:
         """Sheet of this file: of two files, one may be a workbook and the other text."""
         return self.sheet if role == "both" or path.suffix.lower() in WORKBOOKS else None
 
-    def read(self, path: Path, definitions: Iterable[Quantity] = ()) -> Table:
-        """Read the only file of a command; `definitions` are quantities that a model brings."""
-        return self._read(path, self.settings(path), definitions, "both")
+    def read(self, path: Path) -> Table:
+        """Read the only file of a command."""
+        return self._read(path, self.settings(path), "both")
+
+    def read_inputs(self, path: Path, inputs: Sequence[Quantity]) -> NewRows:
+        """Read the inputs of a model from the only file of a command; other columns are carried as text."""
+        from ionbridge.datasets import read_new_rows
+
+        settings = self.settings(path)
+        return read_new_rows(
+            path,
+            inputs,
+            columns=settings.columns,
+            ignore=settings.ignore,
+            definitions=settings.definitions,
+            sheet=self.sheet,
+        )
 
     def validate(self, path: Path, *, exact: bool = True) -> list[Problem]:
         """List what is wrong with a file; `exact` as in `settings`."""
@@ -201,7 +202,9 @@ class Reading:
             If an option speaks about a header that neither file has, and with every problem of
             the files.
         """
-        headers = {h for path in (source, target) for h in _headers(path, self._sheet(path, "source"))}
+        from ionbridge.datasets.new_rows import headers_of
+
+        headers = {h for path in (source, target) for h in headers_of(path, self._sheet(path, "source"))}
         for header in (*self.maps["both"], *self.ignore["both"]):
             if header not in headers:
                 raise DataError(
@@ -209,23 +212,19 @@ class Reading:
                     f"has; their columns are: {', '.join(sorted(headers))}."
                 )
         return (
-            self._read(source, self.settings(source, "source", exact=False), (), "source"),
-            self._read(target, self.settings(target, "target", exact=False), (), "target"),
+            self._read(source, self.settings(source, "source", exact=False), "source"),
+            self._read(target, self.settings(target, "target", exact=False), "target"),
         )
 
-    def _read(
-        self, path: Path, settings: ColumnSettings, definitions: Iterable[Quantity], role: str
-    ) -> Table:
+    def _read(self, path: Path, settings: ColumnSettings, role: str) -> Table:
         from ionbridge.datasets import Domain, read_table
-        from ionbridge.quantities import catalogue
 
-        own = {item.name: item for item in definitions if item.name not in catalogue()}
         name = self.names.get(role)
         return read_table(
             path,
             columns=settings.columns,
             ignore=settings.ignore,
-            definitions={**own, **settings.definitions},
+            definitions=settings.definitions,
             sheet=self._sheet(path, role),
             domain=Domain(name) if name else None,
         )

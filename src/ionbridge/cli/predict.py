@@ -62,27 +62,34 @@ def command(
     Rows are numbered from 1, the header and empty lines not counted; messages about the file name its own
     rows, the header counted. Each row gets a mean, an interval (lower, upper) and in_domain: whether the model has seen anything
     like it. Where in_domain is no, the reason follows and the interval is not to be believed.
+    Of INPUT, only the columns that the model takes are checked. The file of --out and the JSON carry them in their
+    units, and every other column, such as the names of the samples, as it is written.
     """
     if out is not None and out.resolve() == file.resolve():
         raise click.UsageError(f"'--out' would replace the input {file}; name another file.")
     fitted = load_model(model)
-    table = reading.read(file, (*fitted.inputs, fitted.output))
+    given = reading.read_inputs(file, fitted.inputs)
     if not skip_incomplete:
-        _require_complete(table, [item.name for item in fitted.inputs])
-    prediction = _predict(fitted, table, level)
-    headers, rows = _rows(prediction)
+        _require_complete(given.table, [item.name for item in fitted.inputs])
+    prediction = _predict(fitted, given.table, level)
+    columns = _columns(prediction)
+    names = {header: texts for header, texts in given.carried.items() if _is_name(header)}
+    shown = list(zip(*_numbered(names, columns).values(), strict=True))
     n_outside = prediction["in_domain"].count(False)
     n_skipped = prediction["in_domain"].count(None)
-    lines = [format_table(headers, rows[:SHOWN])]
-    if len(rows) > SHOWN:
-        lines.append(f"... {len(rows) - SHOWN} more rows; --out FILE.csv writes all of them")
+    lines = [format_table(list(_numbered(names, columns)), shown[:SHOWN])]
+    if len(shown) > SHOWN:
+        lines.append(f"... {len(shown) - SHOWN} more rows; --out FILE.csv writes all of them")
     if n_outside:
-        lines.append(f"{n_outside} of {len(rows)} rows lie outside what the model has seen")
+        lines.append(f"{n_outside} of {len(given)} rows lie outside what the model has seen")
     if n_skipped:
-        lines.append(f"{n_skipped} of {len(rows)} rows lack an input and are not predicted")
+        lines.append(f"{n_skipped} of {len(given)} rows lack an input and are not predicted")
+    inputs = given.input_columns(fitted.inputs)
     if out is not None:
-        write_csv(out, headers, rows)
-    console.result({"model": model, "rows": len(rows), "out": out, **prediction}, "\n".join(lines))
+        whole = _numbered({**given.carried, **inputs}, columns)
+        write_csv(out, list(whole), zip(*whole.values(), strict=True))
+    payload = {"model": model, "rows": len(given), "out": out, "labels": given.carried, "inputs": inputs}
+    console.result({**payload, **prediction}, "\n".join(lines))
     if out is not None:
         console.saved("predictions", out)
 
@@ -99,7 +106,7 @@ def _predict(fitted: Any, table: Table, level: float | None) -> dict[str, Any]:
     """Prediction as a dictionary of lists; None in rows that are skipped."""
     names = [item.name for item in fitted.inputs]
     whole = table.complete(names, on_missing="drop")
-    found: dict[str, Any] = fitted.predict(whole, level=level).to_dict()
+    found: dict[str, Any] = fitted.predict(whole, level=level).at_edge().to_dict()
     if len(whole) == len(table):
         return found
     missing = [
@@ -118,15 +125,27 @@ def _predict(fitted: Any, table: Table, level: float | None) -> dict[str, Any]:
     return {**found, "reasons": reasons}
 
 
-def _rows(prediction: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    """Headers with units, and one row a prediction; an unlimited bound is None."""
+def _is_name(header: str) -> bool:
+    """Whether a column identifies rows, so that it is worth showing on the terminal."""
+    from ionbridge.datasets.columns import read_header
+
+    read = read_header(header)
+    return read is not None and read[0].kind == "label"
+
+
+def _columns(prediction: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """What is predicted, one value a row, by header with unit; an unlimited bound is None."""
     from ionbridge.quantities.text import unit_ending
 
     name, unit = prediction["quantity"], prediction["unit"]
     ending = f"_{unit_ending(unit)}" if unit_ending(unit) else ""
-    headers = [f"{name}_{part}{ending}" for part in ("mean", "lower", "upper")]
-    n_rows = len(prediction["mean"])
-    reasons = prediction["reasons"] or [""] * n_rows
-    columns = (prediction["mean"], prediction["lower"], prediction["upper"], prediction["in_domain"], reasons)
-    rows = [[number, *row] for number, row in enumerate(zip(*columns, strict=True), start=1)]
-    return ["row", *headers, "in_domain", "reason"], rows
+    found = {f"{name}_{part}{ending}": prediction[part] for part in ("mean", "lower", "upper")}
+    reasons = prediction["reasons"] or [""] * len(prediction["mean"])
+    return {**found, "in_domain": prediction["in_domain"], "reason": reasons}
+
+
+def _numbered(given: Mapping[str, list[Any]], predicted: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """Number of the row, columns of the file, predictions; a header of the file that clashes is marked so."""
+    taken = {"row", *predicted}
+    renamed = {f"{header} (file)" if header in taken else header: values for header, values in given.items()}
+    return {"row": list(range(1, len(predicted["reason"]) + 1)), **renamed, **predicted}

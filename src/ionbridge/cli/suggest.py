@@ -92,9 +92,7 @@ def command(
         else suggest(fitted, resolved(_single(targets, "--target"), known), n_suggestions=n_rows, **space)
     )
     if out is not None:
-        from ionbridge.datasets.table import header_of
-
-        write_csv(out, [header_of(item) for item in found.inputs], found.X.tolist())
+        write_csv(out, list(found.columns), zip(*found.columns.values(), strict=True))
     console.result({"models": models, "out": out, **found.to_dict()}, _text(found))
     for message in found.messages:
         console.note(f"note: {message}")
@@ -127,14 +125,14 @@ def _single(pairs: tuple[tuple[str, Any], ...], option: str) -> dict[str, Any]:
 
 def _text(found: Suggestions) -> str:
     """Table of the proposals: settings, predictions with intervals, score, domain."""
-    from ionbridge.quantities import pretty_unit
+    from ionbridge.quantities import edge_unit, pretty_unit
 
-    headers = ["", *(f"{item.name} [{pretty_unit(item.unit)}]" for item in found.inputs)]
-    columns: list[list[Any]] = [list(range(1, len(found) + 1)), *found.X.T.tolist()]
+    headers = ["", *(f"{item.name} [{pretty_unit(edge_unit(item))}]" for item in found.inputs)]
+    columns: list[list[Any]] = [list(range(1, len(found) + 1)), *found.columns.values()]
     level = 0.0
     for name, prediction in found.predictions.items():
-        values, level = prediction.to_dict(), prediction.level
-        headers += [f"{name} [{pretty_unit(prediction.unit)}]", "interval"]
+        values, level = prediction.at_edge().to_dict(), prediction.level
+        headers += [f"{name} [{pretty_unit(values['unit'])}]", "interval"]
         bounds = zip(values["lower"], values["upper"], strict=True)
         columns += [
             values["mean"],

@@ -46,6 +46,7 @@ class Table:
     warnings : what was odd when the rows were read; errors are raised instead.
     file_rows : shape (n_rows,); rows of the file as the user sees them, for messages; None where
         there is no file.
+    file_units : unit in the file of each column of numbers, by quantity.
     """
 
     frame: pd.DataFrame
@@ -54,6 +55,7 @@ class Table:
     definitions: Mapping[str, Quantity]
     warnings: tuple[Problem, ...] = field(default=(), repr=False)
     file_rows: NDArray[np.int64] | None = field(default=None, repr=False)
+    file_units: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "definitions", dict(self.definitions))  # a proxy would not pickle
@@ -111,6 +113,7 @@ class Table:
             definitions,
             tuple(ingested.problems),
             ingested.rows,
+            {c.quantity.name: c.unit for c in ingested.columns if c.quantity.kind == "number"},
         )
         return replace(table, provenance=replace(table.provenance, sha256=table.sha256))
 

@@ -6,7 +6,7 @@ Concrete model families are modules beside this one; transfer between domains li
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ionbridge.exceptions import ShapeError
+from ionbridge.quantities import catalogue, convert, edge_unit
 
 __all__ = [
     "AbstractCrossFittedRegressor",
@@ -60,6 +61,26 @@ class Prediction:
                 raise ShapeError(
                     f"'{name}' of Prediction must have one value a row ({n_rows}); got {len(getattr(self, name))}."
                 )
+
+    def at_edge(self) -> Prediction:
+        """The same prediction in the unit in which people meet the quantity, such as degC for K."""
+        item = catalogue().get(self.quantity)
+        return self if item is None or item.unit != self.unit else self.in_unit(edge_unit(item))
+
+    def in_unit(self, unit: str) -> Prediction:
+        """The same prediction in another unit, such as degC at a boundary.
+
+        Raises
+        ------
+        UnitError
+            If `unit` measures something else.
+        """
+        if unit == self.unit:
+            return self
+        mean, lower, upper = (
+            convert(values, self.unit, unit) for values in (self.mean, self.lower, self.upper)
+        )
+        return replace(self, unit=unit, mean=mean, lower=lower, upper=upper)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; infinite bounds become None."""

@@ -6,7 +6,7 @@ Everything here is about single variables; rows of them are `ionbridge.datasets`
 from ionbridge.quantities.base import Quantity
 from ionbridge.quantities.catalogue import catalogue, edge_unit, find_quantity, house_units, quantity
 from ionbridge.quantities.text import pretty_unit
-from ionbridge.quantities.units import convert
+from ionbridge.quantities.units import convert, to_edge_unit
 
 __all__ = [
     "Quantity",
@@ -17,4 +17,5 @@ __all__ = [
     "house_units",
     "pretty_unit",
     "quantity",
+    "to_edge_unit",
 ]

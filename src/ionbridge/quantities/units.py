@@ -12,13 +12,23 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ionbridge.exceptions import UnitError
-from ionbridge.quantities.catalogue import catalogue, unit_spellings
+from ionbridge.quantities.catalogue import catalogue, edge_unit, unit_spellings
 from ionbridge.quantities.text import key_of_unit, unit_ending
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Conversion", "canonical_unit", "conversion", "convert", "find_unit", "is_convertible"]
+    from ionbridge.quantities.base import Quantity
+
+__all__ = [
+    "Conversion",
+    "canonical_unit",
+    "conversion",
+    "convert",
+    "find_unit",
+    "is_convertible",
+    "to_edge_unit",
+]
 
 # pint reads `cycle` as a turn (2π), `C` as coulomb and has no wt%; see also `_pint_text`.
 _DEFINITIONS = (
@@ -215,6 +225,18 @@ def convert(values: ArrayLike, from_unit: str, to_unit: str) -> NDArray[Any]:
         If a unit is unknown or the two measure different things.
     """
     return conversion(from_unit, to_unit)(values)
+
+
+def to_edge_unit(item: Quantity, values: ArrayLike) -> NDArray[Any]:
+    """Convert values of any shape from the house unit to `edge_unit`, without the noise of the last digits.
+
+    Parameters
+    ----------
+    values : any shape [house unit of `item`]
+    """
+    unit = edge_unit(item)
+    converted = convert(values, item.unit, unit)
+    return converted.round(9) if unit != item.unit else converted
 
 
 def is_convertible(from_unit: str, to_unit: str) -> bool:

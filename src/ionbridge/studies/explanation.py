@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import factorial
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from scipy.spatial.distance import cdist
 from ionbridge.exceptions import ConfigurationError, DataError, ShapeError
 from ionbridge.models.base import FloatArray
 from ionbridge.plugins import import_extra
-from ionbridge.quantities.base import Quantity
+from ionbridge.quantities import Quantity, edge_unit, to_edge_unit
 
 __all__ = [
     "MAX_EXACT_INPUTS",
@@ -90,6 +90,12 @@ class Explanation:
         }[self.method]
         return f"{how} of {len(self.X)} rows against {len(self.background)} representative rows."
 
+    @property
+    def edge_X(self) -> FloatArray:
+        """The explained rows in the units in which people meet the inputs, shape (n_rows, n_features)."""
+        columns = [to_edge_unit(q, column) for q, column in zip(self.inputs, self.X.T, strict=True)]
+        return np.stack(columns, axis=1)
+
     def importance(self) -> pd.Series:
         """Mean absolute Shapley value of each input [unit of the output], largest first."""
         return pd.Series(np.abs(self.values).mean(axis=0), index=list(self.names)).sort_values(
@@ -103,8 +109,8 @@ class Explanation:
             {
                 "row": np.repeat(np.arange(n_rows), n_features),
                 "input": list(self.names) * n_rows,
-                "value": self.X.ravel(),
-                "unit": [q.unit for q in self.inputs] * n_rows,
+                "value": self.edge_X.ravel(),
+                "unit": [edge_unit(q) for q in self.inputs] * n_rows,
                 "shapley_value": self.values.ravel(),
                 "base_value": np.repeat(self.base_values, n_features),
                 "prediction": np.repeat(self.predictions, n_features),
@@ -117,14 +123,14 @@ class Explanation:
             "output": None if self.output is None else self.output.name,
             "unit": "" if self.output is None else self.output.unit,
             "inputs": list(self.names),
-            "input_units": [q.unit for q in self.inputs],
+            "input_units": [edge_unit(q) for q in self.inputs],
             "method": self.method,
             "description": self.description,
             "n_background": len(self.background),
             "importance": {str(name): float(value) for name, value in self.importance().items()},
             "base_values": self.base_values.tolist(),
             "values": self.values.tolist(),
-            "X": self.X.tolist(),
+            "X": self.edge_X.tolist(),
         }
 
     def to_shap(self) -> Any:
@@ -132,8 +138,8 @@ class Explanation:
         return _shap().Explanation(
             values=self.values,
             base_values=self.base_values,
-            data=self.X,
-            feature_names=[q.label for q in self.inputs],
+            data=self.edge_X,
+            feature_names=[replace(q, unit=edge_unit(q)).label for q in self.inputs],
             output_names=None if self.output is None else self.output.label,
         )
 

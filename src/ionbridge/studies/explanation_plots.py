@@ -5,13 +5,14 @@ Every function returns a matplotlib `Figure` that no global state knows of; savi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ionbridge.exceptions import ConfigurationError
 from ionbridge.plugins import import_extra
+from ionbridge.quantities import edge_unit
 from ionbridge.studies.explanation import Explanation, compare_importance
 
 if TYPE_CHECKING:
@@ -154,13 +155,14 @@ def _color_map() -> Any:
 
 
 def _label(explanation: Explanation, j: int) -> str:
-    return explanation.inputs[j].label
+    item = explanation.inputs[j]
+    return replace(item, unit=edge_unit(item)).label
 
 
 def _setting(explanation: Explanation, row: int, j: int) -> str:
     """Input with its value and unit, as ``roll gap = 120 µm``."""
     name, _, unit = _label(explanation, j).rstrip("]").partition(" [")
-    return f"{name} = {explanation.X[row, j]:.4g} {'' if unit == '-' else unit}".rstrip()
+    return f"{name} = {explanation.edge_X[row, j]:.4g} {'' if unit == '-' else unit}".rstrip()
 
 
 def _output_label(explanation: Explanation) -> str:

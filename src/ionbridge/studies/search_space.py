@@ -16,7 +16,7 @@ from scipy.stats import qmc
 
 from ionbridge.exceptions import ConfigurationError, UnknownNameError
 from ionbridge.models.base import FloatArray, Prediction
-from ionbridge.quantities.base import Quantity
+from ionbridge.quantities import Quantity, edge_unit, pretty_unit, to_edge_unit
 
 __all__ = ["Cost", "FittedModel", "SearchSpace"]
 
@@ -75,6 +75,9 @@ class SearchSpace:
         for name, value in (fixed or {}).items():
             if isinstance(value, str) or not np.isfinite(value):
                 raise ConfigurationError(f"the fixed value of {name!r} must be a number; got {value!r}.")
+            _require_physical(inputs[name], float(value), float(value))
+            if inputs[name].kind == "code" and float(value) != round(value):
+                raise ConfigurationError(f"{name!r} takes whole levels only; it is fixed at {value:g}.")
             low, high = ranges[name]
             if name in (bounds or {}) and not low <= value <= high:
                 raise ConfigurationError(
@@ -183,18 +186,26 @@ def _checked_bounds(quantity: Quantity, pair: Any) -> tuple[float, float]:
         raise ConfigurationError(
             f"the bounds of {quantity.name!r} must be finite with low not above high; got {low:g} and {high:g}."
         )
+    _require_physical(quantity, low, high)
+    if quantity.kind == "code" and np.ceil(low) > np.floor(high):
+        raise ConfigurationError(f"the bounds {low:g} to {high:g} of {quantity.name!r} hold no whole level.")
+    return low, high
+
+
+def _require_physical(quantity: Quantity, low: float, high: float) -> None:
+    """Check a range, or one value given twice, against the limits of the quantity."""
     limits = (
         -np.inf if quantity.low is None else quantity.low,
         np.inf if quantity.high is None else quantity.high,
     )
     if low < limits[0] or high > limits[1]:
+        first, last, low, high = to_edge_unit(quantity, [*limits, low, high])
+        what = f"the fixed value {low:g}" if low == high else f"the bounds {low:g} to {high:g}"
+        leave = "lies outside" if low == high else "leave"
         raise ConfigurationError(
-            f"the bounds {low:g} to {high:g} of {quantity.label} leave its physical limits {limits[0]:g} to "
-            f"{limits[1]:g}; check the unit."
+            f"{what} of {quantity.name} [{pretty_unit(edge_unit(quantity))}] {leave} its physical limits "
+            f"{first:g} to {last:g}; check the unit."
         )
-    if quantity.kind == "code" and np.ceil(low) > np.floor(high):
-        raise ConfigurationError(f"the bounds {low:g} to {high:g} of {quantity.name!r} hold no whole level.")
-    return low, high
 
 
 def _seen_range(name: str, models: Mapping[str, FittedModel]) -> tuple[float, float]:

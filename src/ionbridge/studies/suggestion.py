@@ -14,9 +14,10 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
+from ionbridge.datasets.table import header_of
 from ionbridge.exceptions import ConfigurationError, UnknownNameError
 from ionbridge.models.base import FloatArray, Prediction
-from ionbridge.quantities.base import Quantity
+from ionbridge.quantities import Quantity, edge_unit, pretty_unit, to_edge_unit
 from ionbridge.studies.search_space import Cost, FittedModel, SearchSpace
 
 __all__ = ["Goal", "Suggestions", "next_experiments", "suggest"]
@@ -71,13 +72,21 @@ class Suggestions:
         frame["score"], frame["in_domain"] = self.score, self.in_domain
         return frame
 
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        """Proposed settings by header with unit, in the units in which people meet them."""
+        return {
+            header_of(item, edge_unit(item)): to_edge_unit(item, column).tolist()
+            for item, column in zip(self.inputs, self.X.T, strict=True)
+        }
+
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dictionary."""
+        """Return a JSON-ready dictionary, in the units in which people meet the quantities."""
         return {
             "inputs": [q.name for q in self.inputs],
-            "input_units": [q.unit for q in self.inputs],
-            "X": self.X.tolist(),
-            "predictions": {name: p.to_dict() for name, p in self.predictions.items()},
+            "input_units": [edge_unit(q) for q in self.inputs],
+            "X": [list(row) for row in zip(*self.columns.values(), strict=True)],
+            "predictions": {name: p.at_edge().to_dict() for name, p in self.predictions.items()},
             "score": self.score.tolist(),
             "in_domain": [bool(v) for v in self.in_domain],
             "is_reachable": self.is_reachable,
@@ -309,9 +318,15 @@ def _excess(model: FittedModel, X: FloatArray) -> FloatArray:
 
 
 def _describe(goal: Goal, quantity: Quantity) -> str:
-    unit = quantity.label.partition(" [")[2].rstrip("]")
-    value = f"{goal[0]:g} to {goal[1]:g}" if isinstance(goal, tuple) else f"{goal:g}"
+    unit = pretty_unit(edge_unit(quantity))
+    ends = to_edge_unit(quantity, goal if isinstance(goal, tuple) else (goal,))
+    value = " to ".join(f"{end:g}" for end in ends)
     return f"{quantity.name} = {value}{'' if unit == '-' else ' ' + unit}"
+
+
+def _describe_value(value: float, quantity: Quantity) -> str:
+    unit = pretty_unit(edge_unit(quantity))
+    return f"{to_edge_unit(quantity, value):.4g}{'' if unit == '-' else ' ' + unit}"
 
 
 def _reachability(
@@ -340,12 +355,12 @@ def _reachability(
         if _misses(closest, goal, scale):
             messages.append(
                 f"{wanted} is out of reach within the bounds and the range of the data; the closest prediction is "
-                f"{closest[0]:.4g}. Widen the bounds, release fixed inputs, or measure there first."
+                f"{_describe_value(closest[0], model.output)}. Widen the bounds, release fixed inputs, or measure there first."
             )
         else:
             messages.append(
                 f"{wanted} can be reached alone but not together with the other targets; the best compromise is "
-                f"{predictions[name].mean[0]:.4g}. Loosen one of the targets."
+                f"{_describe_value(predictions[name].mean[0], model.output)}. Loosen one of the targets."
             )
     return messages
 
