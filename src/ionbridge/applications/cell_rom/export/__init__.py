@@ -1,0 +1,22 @@
+"""Cell models as files for other programs: ONNX graphs and co-simulation FMUs.
+
+A model is handed over as a `StepModel`; training and simulating it is the work of its own package.
+"""
+
+from ionbridge.applications.cell_rom.export.fmu import FmiVersion, write_fmu
+from ionbridge.applications.cell_rom.export.onnx import Precision, write_onnx_profile, write_onnx_step
+from ionbridge.applications.cell_rom.export.step_model import Signal, StepModel
+from ionbridge.applications.cell_rom.export.verify import largest_differences, run_fmu, run_onnx
+
+__all__ = [
+    "FmiVersion",
+    "Precision",
+    "Signal",
+    "StepModel",
+    "largest_differences",
+    "run_fmu",
+    "run_onnx",
+    "write_fmu",
+    "write_onnx_profile",
+    "write_onnx_step",
+]
