@@ -42,6 +42,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
         np.moveaxis(np.broadcast_to(x, (2, 3)), 0, 1) + np.squeeze(m[None, :2, :2].sum(axis=2))[0]
     ),
     "logic": lambda x, m: [
+        np.where(np.sign(x) != 1, x, m[0]).sum(),
         np.all(x > -9) * 1.0,
         np.any(x > 9) * 1.0,
         (x[0] >= x[1]) * 1.0,

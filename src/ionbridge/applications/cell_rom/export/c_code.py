@@ -26,6 +26,7 @@ _INLINE: dict[str, str] = {
     "power": "pow({0}, {1})",
     "maximum": "{0} > {1} ? {0} : {1}",
     "minimum": "{0} < {1} ? {0} : {1}",
+    "equal": "{0} == {1}",
     "less": "{0} < {1}",
     "less_equal": "{0} <= {1}",
     "greater": "{0} > {1}",

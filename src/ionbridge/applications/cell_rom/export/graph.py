@@ -45,6 +45,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "minimum": np.minimum,
 }
 COMPARISONS: dict[str, Callable[..., Any]] = {
+    "equal": np.equal,
     "less": np.less,
     "less_equal": np.less_equal,
     "greater": np.greater,

@@ -41,6 +41,7 @@ _SAME = {
     "power": "Pow",
     "maximum": "Max",
     "minimum": "Min",
+    "equal": "Equal",
     "less": "Less",
     "less_equal": "LessOrEqual",
     "greater": "Greater",

@@ -268,6 +268,7 @@ _COMPOSED: dict[str, Callable[..., Any]] = {
     "bitwise_and": np.logical_and,
     "bitwise_or": np.logical_or,
     "invert": np.logical_not,
+    "not_equal": lambda a, b: np.logical_not(a == b),
     "logaddexp": lambda a, b: np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b))),
     "expit": lambda x: 0.5 * (1.0 + np.tanh(0.5 * x)),
     "fmax": np.maximum,
