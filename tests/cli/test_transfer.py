@@ -206,7 +206,8 @@ def test_predict_prints_intervals_and_domain(run: Run, model: str, tmp_path: Pat
     with Path("p.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        *("row", "density_mean_g_per_cm3", "density_lower_g_per_cm3", "density_upper_g_per_cm3"),
+        *("row", "roll_gap_mm", "solid_content_wt_pct"),
+        *("density_mean_g_per_cm3", "density_lower_g_per_cm3", "density_upper_g_per_cm3"),
         *("in_domain", "reason"),
     ]  # fmt: skip
     assert [row["in_domain"] for row in rows] == ["yes", "no"]

@@ -89,7 +89,7 @@ def test_helpful_transfer_is_called_helpful_with_figures() -> None:
     assert few.equivalent_rows is None  # a line never fits the curve that the strategy knows
     assert few.sentence == (
         f"With 4 target rows, transfer lowers the MAPE of density from {few.baseline_error:.1f} % ({few.baseline}, the "
-        f"best model without the source) to {few.error:.1f} % (by {-few.change:.0f} %, 95 % interval {-few.upper:.0f} "
+        f"best model without the source) to {few.error:.1f} % on average (by {-few.change:.0f} % in the typical split, 95 % interval {-few.upper:.0f} "
         f"to {-few.lower:.0f} %). Without the source, all 21 rows do not reach this."
     )
     assert verdict.summary == f"Transfer to density helps with 4, 12 and 21 target rows. {few.sentence}"

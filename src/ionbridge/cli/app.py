@@ -5,7 +5,9 @@ What a command does lives in the file of that command.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +16,8 @@ import click
 
 from ionbridge import __version__
 from ionbridge.cli.options import Interrupted
+from ionbridge.cli.output import Console
+from ionbridge.cli.wording import for_terminal
 from ionbridge.exceptions import IonBridgeError
 
 __all__ = ["COMMANDS", "LazyGroup", "main"]
@@ -44,7 +48,9 @@ class LazyGroup(click.Group):
     """A group that imports a command when it is called, and knows its one-line help beforehand.
 
     Every way out of the program passes through `main`: expected errors become one line on
-    stderr and exit code 2, an interrupt exit code 130.
+    stderr and exit code 2, an interrupt exit code 130. Under ``--json`` stdout gets an object
+    ``{"error": {"kind", "message", "exit_code"}}`` as well. The command line is the ``obj`` of the
+    root context, for reports that say how they were made.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -66,34 +72,47 @@ class LazyGroup(click.Group):
 
     def main(self, args: Sequence[str] | None = None, **settings: Any) -> Any:  # type: ignore[override]
         """Run the program and leave with its exit code."""
+        arguments = list(sys.argv[1:] if args is None else args)
         settings["standalone_mode"] = False
         settings.setdefault("prog_name", "ionbridge")
+        settings.setdefault("obj", shlex.join(["ionbridge", *arguments]))
+        fail = functools.partial(_fail, as_json="--json" in arguments)
         try:
-            outcome = super().main(args, **settings)
+            outcome = super().main(arguments, **settings)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
             sys.exit(2)
         except Interrupted as stop:
-            _fail(stop.format_message(), prefix="interrupted: ", code=130)
-        except (click.Abort, KeyboardInterrupt):
-            _fail("nothing more was done.", prefix="interrupted: ", code=130)
+            fail(stop, stop.format_message(), prefix="interrupted: ", code=130)
+        except (click.Abort, KeyboardInterrupt) as stop:
+            fail(stop, "nothing more was done.", prefix="interrupted: ", code=130)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else "ionbridge"
-            _fail(f"{error.format_message()} (see '{path} --help')")
+            fail(error, f"{error.format_message()} (see '{path} --help')")
         except click.ClickException as error:
-            _fail(error.format_message())
+            fail(error, error.format_message())
         except IonBridgeError as error:
-            _fail(str(error))
+            fail(error, str(error))
         except OSError as error:
             if isinstance(error, BrokenPipeError):
                 raise
             where = f": {error.filename}" if error.filename else ""
-            _fail(f"{(error.strerror or str(error)).lower()}{where}")
+            fail(error, f"{(error.strerror or str(error)).lower()}{where}")
         sys.exit(outcome if isinstance(outcome, int) else 0)
 
 
-def _fail(message: str, *, prefix: str = "error: ", code: int = 2) -> None:
-    message = message.strip()
+def _fail(
+    error: BaseException, message: str, *, as_json: bool, prefix: str = "error: ", code: int = 2
+) -> None:
+    """Say what went wrong on stderr, under ``--json`` also on stdout as one object, and leave."""
+    message = for_terminal(message.strip())
+    if as_json:
+        text = message.removeprefix(prefix)
+        described = {"kind": type(error).__name__, "message": text, "exit_code": code}
+        problems = getattr(error, "problems", None)
+        if problems:
+            described["problems"] = problems
+        Console(as_json=True).result({"error": described}, "")
     click.echo(message if message.startswith(prefix) else prefix + message, err=True)
     sys.exit(code)
 

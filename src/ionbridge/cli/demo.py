@@ -47,7 +47,7 @@ def command(console: Console, out: Path, no_open: bool, executor: str | None) ->
     )
     with open_executor(executor) as pool:
         outcome = transfer_tables(source, target, outputs=OUTPUTS, executor=pool, progress=console.progress)
-    report = write_report(outcome, out)
+    report = write_report(outcome, out, command_line=console.command_line)
     for name in ("graphite", "nmc"):
         tables[name].to_csv(out / f"{name}.csv")
     names = model_names("demo-nmc", OUTPUTS, is_chosen=False)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+WIDEST = 32  # characters of a cell; longer texts stand below the table
+
 
 @click.group("models", no_args_is_help=True)
 def command() -> None:
@@ -139,13 +141,24 @@ def _compare(console: Console, models: tuple[str, ...]) -> None:
     """Put MODELS side by side: what they predict, from which data, how well."""
     table = _library().compare(models).reset_index()
     records = table.to_dict("records")
-    names = [str(name) for name in table.columns]
-    columns = [
-        [name, *(format_number(record[name]) for record in records)]
-        for name in names
-        if name != "model" and any(record[name] not in ("", None) for record in records)
-    ]
-    console.result({"models": records}, format_table(["", *models], columns))
+    names = [str(name) for name in table.columns if name != "model"]
+    said = [name for name in names if any(record[name] not in ("", None) for record in records)]
+    texts = {name: [_shortest(name, record[name]) for record in records] for name in said}
+    short = [name for name in said if max(map(len, texts[name])) <= WIDEST]
+    parts = [format_table(["", *models], [[name, *texts[name]] for name in short])]
+    for name in said:
+        if name not in short:
+            parts += [
+                "",
+                f"{name}:",
+                *(f"  {model}: {text}" for model, text in zip(models, texts[name], strict=True)),
+            ]
+    console.result({"models": records}, "\n".join(parts))
+
+
+def _shortest(name: str, value: Any) -> str:
+    """Text of one cell; the day is enough of a date."""
+    return str(value)[:10] if name == "created" else format_number(value)
 
 
 @make_command("delete", "ionbridge models delete nmc-density\nionbridge models delete old-one --yes", command)

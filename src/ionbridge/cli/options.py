@@ -82,7 +82,9 @@ def command(
         @click.option("-v", "--verbose", count=True, help="Tell more on stderr; -vv tells all.")
         @functools.wraps(function)
         def run(as_json: bool, quiet: bool, verbose: int, **arguments: Any) -> Any:
-            console = Console(as_json=as_json, verbosity=-1 if quiet else verbose)
+            root = click.get_current_context().find_root()
+            line = root.obj if isinstance(root.obj, str) else ""
+            console = Console(as_json=as_json, verbosity=-1 if quiet else verbose, command_line=line)
             with warnings.catch_warnings():
                 console.listen()
                 return function(console, **arguments)
@@ -183,8 +185,12 @@ class Reading:
     def validate(self, path: Path, *, exact: bool = True) -> list[Problem]:
         """List what is wrong with a file; `exact` as in `settings`."""
         from ionbridge.datasets import validate_file
+        from ionbridge.datasets.ingest import problems_of
 
-        settings = self.settings(path, exact=exact)
+        try:
+            settings = self.settings(path, exact=exact)
+        except DataError as error:
+            return problems_of(error, path.name)
         return validate_file(
             path,
             columns=settings.columns,

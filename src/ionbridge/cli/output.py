@@ -18,6 +18,8 @@ from typing import Any
 
 import click
 
+from ionbridge.cli.wording import for_terminal
+
 __all__ = ["Console", "format_number", "format_pairs", "format_table", "to_plain", "write_csv"]
 
 
@@ -115,10 +117,12 @@ class Console:
     ----------
     as_json : the result is one JSON document and nothing else reaches stdout.
     verbosity : -1 quiet (errors only), 0 normal, 1 also what the library logs, 2 all of it.
+    command_line : as typed, quoted for a shell; empty where unknown.
     """
 
     as_json: bool = False
     verbosity: int = 0
+    command_line: str = ""
 
     @property
     def progress(self) -> bool:
@@ -135,7 +139,7 @@ class Console:
     def note(self, text: str) -> None:
         """Tell the person something that is not the result."""
         if self.verbosity >= 0:
-            click.echo(text, err=True)
+            click.echo(for_terminal(text), err=True)
 
     def saved(self, label: str, path: Path) -> None:
         """Tell where a file was written."""

@@ -16,6 +16,7 @@ from ionbridge.cli.options import Reading, load_model, reading_options
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console, format_table, write_csv
 from ionbridge.cli.parsing import LEVEL, MODEL
+from ionbridge.cli.wording import for_terminal
 from ionbridge.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _require_complete(table: Table, names: list[str]) -> None:
     try:
         table.complete(names)
     except DataError as error:
-        text = str(error).split(" (in Python")[0]
+        text = for_terminal(str(error))
         raise DataError(f"{text.rstrip('.')}. To predict the other rows, add --skip-incomplete.") from error
 
 

@@ -6,7 +6,7 @@ The work is done by `ionbridge.studies.run_study`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from ionbridge.cli.options import Reading, executor_option, reading_options, see
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console
 from ionbridge.cli.parsing import FOLDER, LEVEL, NAMES, SIZES, STRATEGIES
+from ionbridge.studies.design import BASELINES, Size
 
 if TYPE_CHECKING:
     from ionbridge.studies import StudyResult
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 PATH = click.Path(path_type=Path)
-BASELINES = ("mean", "linear", "random_forest", "gradient_boosting", "gaussian_process", "network")
 
 
 @make_command(
@@ -52,6 +52,13 @@ BASELINES = ("mean", "linear", "random_forest", "gradient_boosting", "gaussian_p
 @click.option(
     "--sizes", type=SIZES, default="5,10,20,all", show_default=True, help="Numbers of target training rows."
 )
+@click.option(
+    "--source-sizes",
+    type=SIZES,
+    default="all",
+    show_default=True,
+    help="Numbers of source rows; more than one shows how many are worth having.",
+)
 @click.option("--splits", type=click.IntRange(2), default=20, show_default=True, help="Random splits.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Repeats of each split.")
 @click.option(
@@ -75,11 +82,19 @@ def command(
     target: Path,
     outputs: tuple[str, ...],
     inputs: tuple[str, ...] | None,
+    strategies: tuple[str, ...],
+    baselines: tuple[str, ...],
+    sizes: tuple[Size, ...],
+    source_sizes: tuple[Size, ...],
+    splits: int,
+    seeds: int,
+    group: str | None,
+    level: float,
     out: Path | None,
     resume: bool,
     executor: str | None,
+    seed: int,
     reading: Reading,
-    **design: Any,
 ) -> None:
     """Compare transfer from SOURCE to TARGET with models of TARGET alone, honestly.
 
@@ -88,21 +103,35 @@ def command(
     command goes on where it stopped.
     """
     from ionbridge.execution import open_executor
-    from ionbridge.studies import run_study, write_report
+    from ionbridge.studies import study_tables, write_report
 
     tables = reading.read_pair(source, target)
     out = out or Path(f"{default_name(*tables)}-study")
-    designs, notes = _designs(tables, tuple(dict.fromkeys(outputs)), inputs, **design)
-    results: dict[str, StudyResult] = {}
-    reports: dict[str, Path] = {}
     with open_executor(executor) as pool:
-        for output, made in designs.items():
-            folder = out / output
-            results[output] = run_study(
-                *tables, made, executor=pool, folder=folder, progress=console.progress, resume=resume
-            )
-            reports[output] = write_report(results[output], folder)
-    for note in [*notes, *(note for result in results.values() for note in result.notes)]:
+        results = study_tables(
+            *tables,
+            outputs=outputs,
+            inputs=inputs,
+            strategies=strategies,
+            baselines=baselines,
+            target_sizes=sizes,
+            source_sizes=source_sizes,
+            n_splits=splits,
+            n_seeds=seeds,
+            group=group,
+            level=level,
+            random_state=seed,
+            executor=pool,
+            folder=out,
+            progress=console.progress,
+            resume=resume,
+        )
+    reports = {
+        output: write_report(result, out / output, command_line=console.command_line)
+        for output, result in results.items()
+    }
+    notes = list(dict.fromkeys(note for result in results.values() for note in result.notes))
+    for note in notes:
         console.note(f"note: {note}")
     payload = {
         "studies": {output: result.to_dict() for output, result in results.items()},
@@ -112,44 +141,6 @@ def command(
     console.result(payload, "\n\n".join(_text(result) for result in results.values()))
     for path in reports.values():
         console.saved("report", path)
-
-
-def _designs(
-    tables: tuple[Any, Any],
-    outputs: tuple[str, ...],
-    inputs: tuple[str, ...] | None,
-    *,
-    strategies: tuple[str, ...],
-    baselines: tuple[str, ...],
-    sizes: tuple[Any, ...],
-    splits: int,
-    seeds: int,
-    group: str | None,
-    level: float,
-    seed: int,
-) -> tuple[dict[str, Any], list[str]]:
-    """Make the design of the study of each output, and notes on the choice of inputs."""
-    from ionbridge.studies import StudyDesign
-    from ionbridge.studies.columns import choose_inputs
-    from ionbridge.transfer import make_strategy
-
-    choice = choose_inputs(*tables, outputs, inputs, make_strategy(strategies[0]))
-    designs = {
-        output: StudyDesign(
-            output=output,
-            inputs=choice.names,
-            strategies=strategies,
-            baselines=tuple(name for name in baselines if name not in strategies),
-            target_sizes=sizes,
-            n_splits=splits,
-            n_seeds=seeds,
-            group=group,
-            level=level,
-            random_state=seed,
-        )
-        for output in outputs
-    }
-    return designs, list(choice.notes)
 
 
 def _text(result: StudyResult) -> str:

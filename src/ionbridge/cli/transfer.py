@@ -115,7 +115,7 @@ def command(
             resume="if same",
             progress=console.progress,
         )
-    report = write_report(outcome, out)
+    report = write_report(outcome, out, command_line=console.command_line)
     saved = [] if no_save else save_models(outcome, names, overwrite=overwrite)
     shutil.rmtree(unfinished, ignore_errors=True)
     tell_notes(console, outcome)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ionbridge.studies.design import BASELINES, StudyDesign
     from ionbridge.studies.explanation import Explanation, explain
     from ionbridge.studies.metrics import evaluate
-    from ionbridge.studies.pipeline import TransferOutcome, quick_design, transfer_tables
+    from ionbridge.studies.pipeline import TransferOutcome, quick_design, study_tables, transfer_tables
     from ionbridge.studies.report import write_report
     from ionbridge.studies.result import StudyResult
     from ionbridge.studies.runner import run_study
@@ -37,6 +37,7 @@ _LAZY = {
     "quick_design": "pipeline",
     "repeated_splits": "splits",
     "run_study": "runner",
+    "study_tables": "pipeline",
     "suggest": "suggestion",
     "transfer_tables": "pipeline",
     "write_report": "report",
@@ -59,6 +60,7 @@ __all__ = [
     "quick_design",
     "repeated_splits",
     "run_study",
+    "study_tables",
     "suggest",
     "transfer_tables",
     "write_report",

@@ -20,7 +20,7 @@ from ionbridge.datasets import Table
 from ionbridge.exceptions import ConfigurationError, InsufficientDataError
 from ionbridge.execution import one_thread
 from ionbridge.studies.columns import choose_inputs
-from ionbridge.studies.design import StudyDesign
+from ionbridge.studies.design import BASELINES, StudyDesign
 from ionbridge.studies.explanation import Explanation, explain_source
 from ionbridge.studies.explanation import explain as explain_model
 from ionbridge.studies.result import StudyResult, json_ready
@@ -28,7 +28,14 @@ from ionbridge.studies.runner import Resume, run_study
 from ionbridge.studies.verdict import Verdict, can_judge, plain_name
 from ionbridge.transfer import TransferModel, make_strategy
 
-__all__ = ["MIN_MODEL_ROWS", "MIN_STUDY_ROWS", "TransferOutcome", "quick_design", "transfer_tables"]
+__all__ = [
+    "MIN_MODEL_ROWS",
+    "MIN_STUDY_ROWS",
+    "TransferOutcome",
+    "quick_design",
+    "study_tables",
+    "transfer_tables",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -228,6 +235,72 @@ def transfer_tables(
         notes=tuple(notes),
         group=group,
     )
+
+
+def study_tables(
+    source: Table,
+    target: Table,
+    *,
+    outputs: str | Sequence[str],
+    inputs: Sequence[str] | None = None,
+    strategies: Sequence[str] = ("auto",),
+    baselines: Sequence[str] = BASELINES,
+    executor: Executor | None = None,
+    folder: str | Path | None = None,
+    progress: bool = False,
+    resume: Resume = True,
+    cancel: threading.Event | None = None,
+    **design: Any,
+) -> dict[str, StudyResult]:
+    """Compare strategies and baselines over repeated splits, one study an output.
+
+    Copies of rows and rows that lack a value are left out, with a note. All that can be wrong with
+    any of the outputs is found before the first study runs.
+
+    Parameters
+    ----------
+    outputs : quantities to predict, in both tables.
+    inputs : quantities to predict them from; None takes every number column of the target that
+        can serve (`columns.choose_inputs`).
+    strategies : registered names; the verdict is about the first.
+    baselines : registered names; those that stand among `strategies` are left out.
+    executor, folder, progress, resume, cancel : as in `run_study`; one sub-folder an output.
+    **design : further fields of `StudyDesign`.
+
+    Raises
+    ------
+    UnknownNameError, ConfigurationError, DataError, RunInterruptedError
+    InsufficientDataError
+        With fewer than 8 complete target rows.
+    """
+    outputs = _output_names(outputs)
+    first = make_strategy(next(iter(strategies), "auto"))
+    choice = choose_inputs(source, target, outputs, inputs, first)
+    plans: dict[str, tuple[StudyDesign, tuple[Table, Table], list[str]]] = {}
+    for output in outputs:
+        rows, notes = _complete(source, target, choice.names, output)
+        if len(rows[1]) < MIN_STUDY_ROWS:
+            raise InsufficientDataError(
+                f"a study of {plain_name(output)} needs at least {MIN_STUDY_ROWS} complete target rows that are no "
+                f"copies; the target has {len(rows[1])}. Measure more, or adapt a model with 'ionbridge transfer', "
+                f"which needs {MIN_MODEL_ROWS}."
+            )
+        made = StudyDesign(
+            output=output,
+            inputs=choice.names,
+            strategies=tuple(strategies),
+            baselines=tuple(name for name in baselines if name not in strategies),
+            **design,
+        )
+        plans[output] = (made, rows, [*choice.notes, *notes])
+    results = {}
+    for output, (made, rows, notes) in plans.items():
+        place = None if folder is None else Path(folder) / output
+        result = run_study(
+            *rows, made, executor=executor, folder=place, progress=progress, resume=resume, cancel=cancel
+        )
+        results[output] = replace(result, facts={**result.facts, "notes": [*notes, *result.notes]})
+    return results
 
 
 def _output_names(outputs: str | Sequence[str]) -> tuple[str, ...]:

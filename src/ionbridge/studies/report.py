@@ -63,7 +63,9 @@ class _Contents:
     outcome: Any
 
 
-def write_report(result: TransferOutcome | StudyResult, folder: str | Path) -> Path:
+def write_report(
+    result: TransferOutcome | StudyResult, folder: str | Path, *, command_line: str = ""
+) -> Path:
     """Write ``report.html`` with ``figures/``, ``tables/`` and ``outcome.json`` beside it.
 
     Everything is written to a temporary folder and moved into place at the end, so that a
@@ -73,6 +75,7 @@ def write_report(result: TransferOutcome | StudyResult, folder: str | Path) -> P
     ----------
     result : of `transfer_tables` or `run_study`.
     folder : created where needed; an earlier report in it is replaced, other files stay.
+    command_line : with which the result was made, told as the way to repeat it; empty for Python.
 
     Returns
     -------
@@ -98,7 +101,7 @@ def write_report(result: TransferOutcome | StudyResult, folder: str | Path) -> P
             files("ionbridge.studies").joinpath("report.html.jinja").read_text("utf-8")
         )
         listed = sorted(str(p.relative_to(draft).as_posix()) for p in draft.rglob("*") if p.is_file())
-        html = template.render(**_page(contents, addresses), files=listed, version=__version__)
+        html = template.render(**_page(contents, addresses, command_line), files=listed, version=__version__)
         (draft / "report.html").write_text(html, encoding="utf-8")
     return folder / "report.html"
 
@@ -188,7 +191,9 @@ def _write_tables(contents: _Contents, draft: Path) -> None:
         explanation.to_frame().to_csv(folder / output / "shapley_values.csv", index=False)
 
 
-def _page(contents: _Contents, addresses: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _page(
+    contents: _Contents, addresses: Mapping[str, Mapping[str, str]], command_line: str
+) -> dict[str, Any]:
     """Collect everything that the template prints."""
     studies = [study for study in contents.studies.values() if study is not None]
     first = studies[0] if studies else None
@@ -202,7 +207,8 @@ def _page(contents: _Contents, addresses: Mapping[str, Mapping[str, str]]) -> di
         "ranges": contents.ranges,
         "versions": ", ".join(f"{name} {number}" for name, number in versions.items())
         or f"ionbridge {__version__}",
-        "recipe": _recipe(contents),
+        "command_line": command_line,
+        "recipe": _recipe(contents, command_line),
     }
 
 
@@ -259,8 +265,13 @@ def _model_line(model: Any) -> str:
     )
 
 
-def _recipe(contents: _Contents) -> str:
+_READING_OPTIONS = ("--map", "--ignore", "--columns", "--sheet", "--source-", "--target-")
+
+
+def _recipe(contents: _Contents, command_line: str) -> str:
     """Python that repeats the run."""
+    is_told = any(f" {option}" in command_line for option in _READING_OPTIONS)
+    hint = "  # with columns, ignore, sheet and domain as on the command line" if is_told else ""
     output, study = next(iter(contents.studies.items()))
     result = contents.outcome
     tables = result.facts if isinstance(result, StudyResult) else result.to_dict()
@@ -269,7 +280,7 @@ def _recipe(contents: _Contents) -> str:
         origin = tables[name]["provenance"]["source"]
         is_file = bool(Path(origin).suffix) and " " not in Path(origin).suffix
         lines += [
-            f"{name} = read_table({origin!r})" if is_file else f"{name} = ...  # {origin}",
+            f"{name} = read_table({origin!r}){hint}" if is_file else f"{name} = ...  # {origin}",
             f"assert {name}.sha256 == {tables[name]['sha256']!r}",
         ]
     if study is not None:
@@ -286,7 +297,7 @@ def _recipe(contents: _Contents) -> str:
             *lines,
             "from ionbridge import transfer_tables",
             f"transfer_tables(source, target, outputs={list(result.models)}, inputs={list(result.inputs)},",
-            f"    strategy={model.strategy!r}, level={model.level}, random_state={model.random_state}, "
+            f"    group={result.group!r}, strategy={model.strategy!r}, level={model.level}, random_state={model.random_state}, "
             f"study={'design' if study is not None else None})",
         ]
     )

@@ -112,10 +112,11 @@ def run_study(
     estimators = _estimators(design, strategies or {})
     arrays = StudyArrays.from_tables(source, target, design)
     splits = _splits(arrays, design)
-    sizes, exclusions = _feasible_sizes(splits, design)
+    sizes, exclusions, size_notes = _feasible_sizes(splits, design)
     units = _units(estimators, arrays, splits, sizes, design)
     store = None if folder is None else Path(folder) / "tasks.jsonl"
     facts = _facts(source, target, arrays, [name for name in design.names if name not in (strategies or {})])
+    facts["notes"] += size_notes
     identity = _identity(design, facts, strategies or {})
     kept = _stored(store, identity, resume)
     missing = [unit for unit in units if unit.key not in kept]
@@ -164,24 +165,30 @@ def _splits(arrays: StudyArrays, design: StudyDesign) -> list[Split]:
     )
 
 
-def _feasible_sizes(splits: Sequence[Split], design: StudyDesign) -> tuple[list[Size], list[tuple[str, ...]]]:
-    """Sizes that every split can offer; the others become exclusions."""
+def _feasible_sizes(
+    splits: Sequence[Split], design: StudyDesign
+) -> tuple[list[Size], list[tuple[str, ...]], list[str]]:
+    """Sizes that every split can offer; the others become exclusions, one that equals "all" a note."""
     n_available = min(len(split.train) for split in splits)
     kept: list[Size] = []
     exclusions: list[tuple[str, ...]] = []
+    notes: list[str] = []
     for size in design.target_sizes:
         if size == "all" or size < n_available or (size == n_available and "all" not in design.target_sizes):
             kept.append(size)
+        elif size == n_available:
+            notes.append(
+                f"{size} target rows are all that the splits leave: the size {size} is the size 'all'."
+            )
         else:
             reason = f"the splits leave {n_available} target rows to learn from"
-            reason += ", which is the size 'all'" if size == n_available else ""
             exclusions.append(("every strategy", str(size), "all", "not applicable", reason))
     if not kept:
         raise InsufficientDataError(
             f"no size of 'target_sizes' {list(design.target_sizes)} can be studied: the splits leave {n_available} "
             "target rows to learn from. Add the size 'all' or measure more target rows."
         )
-    return kept, exclusions
+    return kept, exclusions, notes
 
 
 def _units(

@@ -348,23 +348,27 @@ def _number(value: float, unit: str) -> str:
 
 
 def _sentence(entry: SizeVerdict, output: str, metric: str, unit: str, n_largest: float | None) -> str:
-    """Say one finding in English."""
+    """Say one finding in English; "typical" is the geometric mean of the ratios of errors."""
     what = f"the {metric.upper()} of {plain_name(output)}"
     with_, without = _number(entry.error, unit), _number(entry.baseline_error, unit)
     rows = f"With {entry.n_train:.0f} target rows, transfer"
     model = f"{plain_name(entry.baseline)}, the best model without the source"
     if entry.value == "helps":
-        gain = f"by {-entry.change:.0f} %, 95 % interval {-entry.upper:.0f} to {-entry.lower:.0f} %"
-        text = f"{rows} lowers {what} from {without} ({model}) to {with_} ({gain})."
+        gain = f"by {-entry.change:.0f} % in the typical split, 95 % interval {-entry.upper:.0f} to {-entry.lower:.0f} %"
+        text = f"{rows} lowers {what} from {without} ({model}) to {with_} on average ({gain})."
         return text + _rows_saved(entry, n_largest)
     if entry.value == "hurts":
-        loss = f"by {entry.change:.0f} %, 95 % interval {entry.lower:.0f} to {entry.upper:.0f} %"
-        text = f"{rows} hurts: it raises {what} from {without} ({model}) to {with_} ({loss})."
+        loss = f"by {entry.change:.0f} % in the typical split, 95 % interval {entry.lower:.0f} to {entry.upper:.0f} %"
+        text = f"{rows} hurts: it raises {what} from {without} ({model}) to {with_} on average ({loss})."
         return f"{text} Use {plain_name(entry.baseline)} on the target alone."
     change = (
-        f"change {_signed(entry.change)} %, 95 % interval {_signed(entry.lower)} to {_signed(entry.upper)} %"
+        f"change in the typical split {_signed(entry.change)} %, 95 % interval {_signed(entry.lower)} to "
+        f"{_signed(entry.upper)} %"
     )
-    return f"{rows} makes no proven difference: {what} is {with_} with it and {without} without ({model}; {change})."
+    return (
+        f"{rows} makes no proven difference: {what} is {with_} with it and {without} without, on average "
+        f"({model}; {change})."
+    )
 
 
 def _left_out(entry: SizeVerdict, n_splits: int) -> str:
