@@ -6,8 +6,8 @@ from ionbridge.models.conformal import JackknifePlus, jackknife_plus_interval
 from ionbridge.models.cross_fitted import CrossFitted, Forest
 from ionbridge.models.gaussian_process import GaussianProcess
 from ionbridge.models.kernel_machine import KernelMachine, KernelPrior, LeaveOutMachines
+from ionbridge.models.output_space import OutputSpace
 from ionbridge.models.state import State, from_state, to_state
-from ionbridge.models.target_space import TargetSpace
 
 __all__ = [
     "AbstractCrossFittedRegressor",
@@ -20,9 +20,9 @@ __all__ = [
     "KernelMachine",
     "KernelPrior",
     "LeaveOutMachines",
+    "OutputSpace",
     "Prediction",
     "State",
-    "TargetSpace",
     "from_state",
     "jackknife_plus_interval",
     "to_state",

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray, validate_inputs, validate_rows
 from ionbridge.models.folds import assign_folds
-from ionbridge.models.target_space import Space, TargetSpace
+from ionbridge.models.output_space import OutputSpace, Space
 
 __all__ = ["CrossFitted", "Forest", "gradient_boosting", "linear", "mean", "random_forest"]
 
@@ -75,8 +75,8 @@ class CrossFitted(AbstractCrossFittedRegressor):
         self.fold_[left_out] = assign_folds(
             int(left_out.sum()), self.n_folds, self.random_state, None if groups is None else groups[left_out]
         )
-        self.target_space_ = TargetSpace.from_outputs(y, self.space)
-        z = self.target_space_.forward(y)
+        self.output_space_ = OutputSpace.from_outputs(y, self.space)
+        z = self.output_space_.forward(y)
         self.model_ = self._fit_rows(X, z, weight, np.ones(len(y), dtype=bool))
         self.fold_models_ = [
             self._fit_rows(X, z, weight, self.fold_ != f) for f in range(self.fold_.max() + 1)
@@ -84,7 +84,7 @@ class CrossFitted(AbstractCrossFittedRegressor):
         z_out = self.model_.predict(X)
         for f, model in enumerate(self.fold_models_):
             z_out[self.fold_ == f] = model.predict(X[self.fold_ == f])
-        self.out_of_fold_ = self.target_space_.inverse(z_out)
+        self.out_of_fold_ = self.output_space_.inverse(z_out)
         return self
 
     def _fit_rows(self, X: FloatArray, z: FloatArray, weight: FloatArray | None, rows: np.ndarray) -> Any:
@@ -96,12 +96,12 @@ class CrossFitted(AbstractCrossFittedRegressor):
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict, shape (n_rows,) [y]."""
         X = validate_inputs(self, X)
-        return self.target_space_.inverse(self.model_.predict(X))
+        return self.output_space_.inverse(self.model_.predict(X))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-out model, shape (n_folds, n_rows) [y]."""
         X = validate_inputs(self, X)
-        return self.target_space_.inverse(np.stack([m.predict(X) for m in self.fold_models_]))
+        return self.output_space_.inverse(np.stack([m.predict(X) for m in self.fold_models_]))
 
 
 class Forest(AbstractCrossFittedRegressor):
@@ -143,8 +143,8 @@ class Forest(AbstractCrossFittedRegressor):
         With `groups`, shape (n_rows,), forests grown without each of five folds of groups judge the rows.
         """
         X, y = validate_rows(self, X, y)
-        self.target_space_ = TargetSpace.from_outputs(y, self.space)
-        z = self.target_space_.forward(y)
+        self.output_space_ = OutputSpace.from_outputs(y, self.space)
+        z = self.output_space_.forward(y)
         self.model_ = self._forest().fit(X, z)
         self.out_of_bag_ = np.ones((len(y), self.n_trees), dtype=bool)
         for t, rows in enumerate(self.model_.estimators_samples_):
@@ -161,7 +161,7 @@ class Forest(AbstractCrossFittedRegressor):
                 model = self._forest().fit(X[self.fold_ != f], z[self.fold_ != f])
                 z_out[self.fold_ == f] = model.predict(X[self.fold_ == f])
                 self.fold_models_.append(model)
-        self.out_of_fold_ = self.target_space_.inverse(z_out)
+        self.out_of_fold_ = self.output_space_.inverse(z_out)
         return self
 
     def _forest(self) -> RandomForestRegressor:
@@ -178,7 +178,7 @@ class Forest(AbstractCrossFittedRegressor):
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict, shape (n_rows,) [y]."""
         X = validate_inputs(self, X)
-        return self.target_space_.inverse(self._trees(self.model_, X).mean(axis=0))
+        return self.output_space_.inverse(self._trees(self.model_, X).mean(axis=0))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-out forest, shape (n_folds, n_rows) [y]."""
@@ -188,7 +188,7 @@ class Forest(AbstractCrossFittedRegressor):
         else:
             share = self.out_of_bag_ / self.out_of_bag_.sum(axis=1, keepdims=True)
             z = share @ self._trees(self.model_, X)
-        return self.target_space_.inverse(z)
+        return self.output_space_.inverse(z)
 
 
 _N_FOREST_FOLDS = 5

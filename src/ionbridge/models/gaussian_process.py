@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ionbridge.models.base import AbstractCrossFittedRegressor, FloatArray, validate_inputs, validate_rows
 from ionbridge.models.kernel_machine import KernelPrior, LeaveOutMachines
-from ionbridge.models.target_space import Space, TargetSpace
+from ionbridge.models.output_space import OutputSpace, Space
 
 __all__ = ["GaussianProcess", "column_moments", "default_length_scale"]
 
@@ -76,8 +76,8 @@ class GaussianProcess(AbstractCrossFittedRegressor):
         if len(X) > self.max_rows:
             rows = np.sort(np.random.default_rng(self.random_state).choice(len(X), self.max_rows, False))
         self.center_, self.scale_ = column_moments(X[rows])
-        self.target_space_ = TargetSpace.from_outputs(y[rows], self.space)
-        Z, z = self._standardise(X[rows]), self.target_space_.forward(y[rows])
+        self.output_space_ = OutputSpace.from_outputs(y[rows], self.space)
+        Z, z = self._standardise(X[rows]), self.output_space_.forward(y[rows])
         prior = KernelPrior(
             default_length_scale(Z.shape[1]),
             log_amplitude=0.0 if self.deviation else None,
@@ -96,18 +96,18 @@ class GaussianProcess(AbstractCrossFittedRegressor):
         self.fold_ = np.full(len(X), -1, dtype=np.int64)
         self.fold_[rows] = self.machines_.fold
         self.out_of_fold_ = self.predict(X)
-        self.out_of_fold_[rows] = self.target_space_.inverse(self.machines_.out_of_fold)
+        self.out_of_fold_[rows] = self.output_space_.inverse(self.machines_.out_of_fold)
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Posterior median, shape (n_rows,) [y]."""
         Z = self._checked(X)
-        return self.target_space_.inverse(self.machines_.machine.predict(Z, np.ones((len(Z), 1))))
+        return self.output_space_.inverse(self.machines_.machine.predict(Z, np.ones((len(Z), 1))))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-out model, shape (n_folds, n_rows) [y]."""
         Z = self._checked(X)
-        return self.target_space_.inverse(self.machines_.predict_folds(Z, np.ones((len(Z), 1))))
+        return self.output_space_.inverse(self.machines_.predict_folds(Z, np.ones((len(Z), 1))))
 
     def _log_linear(self, n_features: int) -> float | None:
         return -0.5 * np.log(max(n_features, 1)) - 0.5 if self.linear else None

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ionbridge.models import FloatArray, GaussianProcess, KernelPrior, LeaveOutMachines, TargetSpace
+from ionbridge.models import FloatArray, GaussianProcess, KernelPrior, LeaveOutMachines, OutputSpace
 from ionbridge.models.gaussian_process import column_moments, default_length_scale
-from ionbridge.models.target_space import Space
+from ionbridge.models.output_space import Space
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 
 __all__ = ["HierarchicalGP", "output_calibration", "residual_gp"]
@@ -84,7 +84,7 @@ class HierarchicalGP(AbstractStrategy):
         self.shared_ = problem.shared
         self._fit_spaces(problem)
         X, y = problem.X_target, problem.y_target
-        z = self.target_space_.forward(y)
+        z = self.output_space_.forward(y)
         basis, mean = self._basis(X)
         self.machines_ = LeaveOutMachines.fit(
             self._standardise(X),
@@ -96,20 +96,20 @@ class HierarchicalGP(AbstractStrategy):
             problem.groups,
         )
         self.fold_ = self.machines_.fold
-        self.out_of_fold_ = self.target_space_.inverse(mean + self.machines_.out_of_fold)
+        self.out_of_fold_ = self.output_space_.inverse(mean + self.machines_.out_of_fold)
 
     def _fit_spaces(self, problem: TransferProblem) -> None:
         """Working spaces of both domains and the standardisation of the inputs."""
         X, y = problem.X_target, problem.y_target
         at_target = self.source_model_.predict(problem.X_target_shared)
-        space = TargetSpace.from_outputs(y, self.space)
-        source_space = getattr(self.source_model_, "target_space_", None)
+        space = OutputSpace.from_outputs(y, self.space)
+        source_space = getattr(self.source_model_, "output_space_", None)
         if source_space is None or source_space.is_log != space.is_log:
-            space = TargetSpace.from_outputs(y, "linear") if np.any(at_target <= 0) else space
-            source_space = TargetSpace.from_outputs(at_target, "log" if space.is_log else "linear")
+            space = OutputSpace.from_outputs(y, "linear") if np.any(at_target <= 0) else space
+            source_space = OutputSpace.from_outputs(at_target, "log" if space.is_log else "linear")
         if space.is_log:  # ratios mean the same in both domains: one scale, so that ρ = 1 is natural
-            space = TargetSpace(True, space.center, source_space.scale)
-        self.target_space_, self.source_space_ = space, source_space
+            space = OutputSpace(True, space.center, source_space.scale)
+        self.output_space_, self.source_space_ = space, source_space
         center, scale = column_moments(X)
         source_scale = getattr(self.source_model_, "scale_", None)
         if source_scale is not None and len(source_scale) == problem.shared.sum():
@@ -144,13 +144,13 @@ class HierarchicalGP(AbstractStrategy):
         if self.fallback_ is not None:
             return self.fallback_.predict(X)
         basis, mean = self._basis(X)
-        return self.target_space_.inverse(mean + self.machines_.machine.predict(self._standardise(X), basis))
+        return self.output_space_.inverse(mean + self.machines_.machine.predict(self._standardise(X), basis))
 
     def _predict_folds(self, X: FloatArray) -> FloatArray:
         if self.fallback_ is not None:
             return self.fallback_.predict_folds(X)
         basis, mean = self._basis(X)
-        return self.target_space_.inverse(mean + self.machines_.predict_folds(self._standardise(X), basis))
+        return self.output_space_.inverse(mean + self.machines_.predict_folds(self._standardise(X), basis))
 
 
 _OFFSET_VARIANCE = 100.0

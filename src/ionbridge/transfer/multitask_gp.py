@@ -13,10 +13,10 @@ import torch
 from scipy.optimize import minimize
 
 from ionbridge.exceptions import ConvergenceError
-from ionbridge.models import FloatArray, TargetSpace
+from ionbridge.models import FloatArray, OutputSpace
 from ionbridge.models.folds import assign_folds
 from ionbridge.models.gaussian_process import column_moments, default_length_scale
-from ionbridge.models.target_space import Space
+from ionbridge.models.output_space import Space
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 
 __all__ = ["MultiTaskGP"]
@@ -72,7 +72,7 @@ class MultiTaskGP(AbstractStrategy):
             folds.append((parameters, alpha))
         self.fold_parameters_ = np.stack([p for p, _ in folds])
         self.fold_alpha_ = np.stack([a for _, a in folds])
-        self.out_of_fold_ = self.target_space_.inverse(z_out)
+        self.out_of_fold_ = self.output_space_.inverse(z_out)
 
     def _fit_inputs(self, problem: TransferProblem, rows: np.ndarray) -> None:
         """Stack and standardise the inputs; columns the source lacks are zero in its rows."""
@@ -87,15 +87,15 @@ class MultiTaskGP(AbstractStrategy):
 
     def _fit_outputs(self, y_source: FloatArray, y_target: FloatArray) -> FloatArray:
         """Choose the working spaces; return both domains' outputs in them, shape (n_rows,)."""
-        space = TargetSpace.from_outputs(y_target, self.space)
+        space = OutputSpace.from_outputs(y_target, self.space)
         z_source = y_source
         if len(y_source):
             is_log = space.is_log and bool(np.all(y_source > 0))
-            source_space = TargetSpace.from_outputs(y_source, "log" if is_log else "linear")
+            source_space = OutputSpace.from_outputs(y_source, "log" if is_log else "linear")
             if is_log:
-                space = TargetSpace(True, space.center, source_space.scale)
+                space = OutputSpace(True, space.center, source_space.scale)
             z_source = source_space.forward(y_source)
-        self.target_space_ = space
+        self.output_space_ = space
         return np.concatenate([z_source, space.forward(y_target)])
 
     def _maximise(
@@ -174,14 +174,14 @@ class MultiTaskGP(AbstractStrategy):
         return self._kernel(p, X, np.ones(len(X), dtype=bool))
 
     def _predict(self, X: FloatArray) -> FloatArray:
-        return self.target_space_.inverse(self._cross(X, self.parameters_) @ self.alpha_)
+        return self.output_space_.inverse(self._cross(X, self.parameters_) @ self.alpha_)
 
     def _predict_folds(self, X: FloatArray) -> FloatArray:
         z = [
             self._cross(X, p) @ alpha
             for p, alpha in zip(self.fold_parameters_, self.fold_alpha_, strict=True)
         ]
-        return self.target_space_.inverse(np.stack(z))
+        return self.output_space_.inverse(np.stack(z))
 
 
 _N_FOLDS = 5

@@ -13,13 +13,13 @@ import numpy as np
 from ionbridge.exceptions import ConfigurationError
 from ionbridge.models.base import FloatArray
 
-__all__ = ["Space", "TargetSpace"]
+__all__ = ["OutputSpace", "Space"]
 
 Space = Literal["auto", "log", "linear"]
 
 
 @dataclass(frozen=True, slots=True)
-class TargetSpace:
+class OutputSpace:
     """Maps outputs to a standardised working space and back.
 
     Parameters
@@ -36,7 +36,7 @@ class TargetSpace:
     limit: float = 15.0
 
     @classmethod
-    def from_outputs(cls, y: FloatArray, space: Space = "auto") -> TargetSpace:
+    def from_outputs(cls, y: FloatArray, space: Space = "auto") -> OutputSpace:
         """Choose the space from outputs `y`, shape (n_rows,).
 
         Raises
