@@ -160,7 +160,7 @@ def _built(
     values = parameter_values(cell)
     _make_inputs(values, size, varies_temperature)
     solver = pybamm.IDAKLUSolver(
-        rtol=1e-5, atol=1e-6, output_variables=[VARIABLES[name] for name in outputs], on_extrapolation="warn"
+        rtol=1e-4, atol=1e-5, output_variables=[VARIABLES[name] for name in outputs], on_extrapolation="warn"
     )
     simulation = pybamm.Simulation(
         getattr(pybamm.lithium_ion, model)(options), parameter_values=values, solver=solver
