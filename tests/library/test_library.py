@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -156,7 +157,7 @@ def test_a_failed_save_leaves_the_old_model_and_no_litter(library, model, monkey
     monkeypatch.setattr(store, "_write", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         library.save(StandIn().fit(X, X[:, 0]), "nmc", overwrite=True)
-    assert sorted(p.name for p in library.root.iterdir()) == ["index.sqlite", "nmc"]
+    assert sorted(p.name for p in library.root.iterdir()) == [".lock", "index.sqlite", "nmc"]
     assert library.load("nmc").random_state == 3
 
 
@@ -366,7 +367,7 @@ def test_a_bad_crate_is_refused_and_leaves_nothing(library, model, tmp_path, cha
     with pytest.raises(ModelFileError, match=message):
         library.import_(path, name="b")
     assert library.names() == ("a",)
-    assert not list(library.root.glob(".*"))
+    assert {path.name for path in library.root.glob(".*")} <= {".lock"}
     assert not (library.root.parent / "evil.txt").exists()
 
 
@@ -434,3 +435,41 @@ def test_a_state_nested_too_deeply_is_refused(library, model):
         library.load("a")
     with pytest.raises(ModelFileError, match="not valid JSON"):
         ModelCard.from_json("[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Électrode (Größe 2)", "Electrode-Grosse-2"),
+        ("正極", ""),
+        ("graphite → NMC", "graphite-to-NMC"),
+        ("nul", "model-nul"),
+        ("-x-", "x"),
+    ],
+)
+def test_any_text_becomes_a_name(text: str, name: str) -> None:
+    assert store.plain_model_name(text) == name
+
+
+def test_a_name_in_other_letters_is_refused_with_one_that_works(library, model) -> None:
+    with pytest.raises(ConfigurationError, match="Try for example 'Electrode-2'"):
+        library.save(model, "Électrode 2")
+    with pytest.raises(ConfigurationError, match="Try for example 'nmc-density'"):
+        library.save(model, "正極")
+
+
+def test_savers_at_the_same_time_never_share_a_version(library, model) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        cards = list(pool.map(lambda _: library.save(model, "a", overwrite=True), range(8)))
+    assert sorted(card.version for card in cards) == list(range(1, 9))
+    assert library.card("a").version == 8
+
+    def first(_: int) -> bool:
+        try:
+            library.save(model, "b")
+        except ConfigurationError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(first, range(8))) == 1

@@ -5,7 +5,6 @@ Shared by `demo`, `transfer` and `study`; computing the outcome is the work of `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +29,9 @@ __all__ = [
 
 def default_name(source: Table, target: Table) -> str:
     """Name for folders and models, such as ``graphite-to-nmc``."""
-    words = f"{source.domain.name}-to-{target.domain.name}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", words).strip("-.") or "transfer"
+    from ionbridge.library.store import plain_model_name
+
+    return plain_model_name(f"{source.domain.name}-to-{target.domain.name}") or "transfer"
 
 
 def model_names(stem: str, outputs: tuple[str, ...], *, is_chosen: bool) -> dict[str, str]:

@@ -25,6 +25,7 @@ from ionbridge.library.store import (
     CARD,
     WEIGHTS,
     check_name,
+    locked,
     read_card,
     read_model,
     replacing,
@@ -121,14 +122,18 @@ class ModelLibrary:
             If there is no model `parent`.
         """
         folder = self.root / check_name(name)
-        version = self._next_version(name, overwrite)
+        self._next_version(name, overwrite)  # refuses a taken name before anything is taken apart
         card = card_of(
             model, name, metrics=metrics, verdict=verdict, licence=licence, tags=tuple(tags), notes=notes
         )
         if parent is not None:
             ancestor = self.card(parent)
             card = replace(card, parent=parent, parent_sha256=ancestor.files.get(WEIGHTS, ""))
-        card = write_model(folder, model, replace(card, version=version))
+        with locked(
+            self.root
+        ):  # two processes never share a version, nor replace what was not to be replaced
+            card = replace(card, version=self._next_version(name, overwrite))
+            card = write_model(folder, model, card)
         self._update_index(lambda: self._index.put(card, _stamp(folder)))
         return card
 
@@ -262,8 +267,9 @@ class ModelLibrary:
             except ModelFileError as error:
                 raise ModelFileError(str(error).replace(unpacked, str(path))) from error
             new_name = check_name(card.name if name is None else name)
-            card = replace(card, name=new_name, version=self._next_version(new_name, overwrite, card.version))
-            with replacing(self.root / new_name) as temporary:
+            with locked(self.root), replacing(self.root / new_name) as temporary:
+                version = self._next_version(new_name, overwrite, card.version)
+                card = replace(card, name=new_name, version=version)
                 (temporary / CARD).write_text(card.to_json(), encoding="utf-8")
                 shutil.move(folder / WEIGHTS, temporary / WEIGHTS)
         self._update_index(lambda: self._index.put(card, _stamp(self.root / new_name)))

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
+import sys
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -29,6 +32,8 @@ __all__ = [
     "WEIGHTS",
     "check_name",
     "file_sha256",
+    "locked",
+    "plain_model_name",
     "read_card",
     "read_model",
     "replacing",
@@ -36,7 +41,10 @@ __all__ = [
     "write_model",
 ]
 
+logger = logging.getLogger(__name__)
+
 CARD, WEIGHTS = "card.json", "weights.safetensors"
+LOCK = ".lock"
 _STATE_KEY = "ionbridge_state"
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
@@ -52,9 +60,20 @@ def check_name(name: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name) or _DEVICES.fullmatch(name):
         raise ConfigurationError(
             f"'name' of a model must be 1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or digit; "
-            f"got {name!r}. Try for example 'nmc-density'."
+            f"got {name!r}. Try for example {plain_model_name(str(name)) or 'nmc-density'!r}."
         )
     return name
+
+
+_SPELLED_OUT = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "µ": "u", "μ": "u", "ł": "l", "→": "-to-"})
+
+
+def plain_model_name(text: str) -> str:
+    """Turn any text into the name of a model: ``Électrode (Größe 2)`` → ``Electrode-Grosse-2``; may be empty."""
+    letters = unicodedata.normalize("NFKD", text.translate(_SPELLED_OUT))
+    plain = "".join(character for character in letters if not unicodedata.combining(character))
+    name = re.sub(r"(?:[^A-Za-z0-9._]|-)+", "-", plain)[:100].strip("-._")
+    return f"model-{name}" if _DEVICES.fullmatch(name) else name
 
 
 def write_model(folder: Path, model: Any, card: ModelCard) -> ModelCard:
@@ -77,6 +96,33 @@ def write_model(folder: Path, model: Any, card: ModelCard) -> ModelCard:
         _write(temporary / WEIGHTS, weights)
         _write(temporary / CARD, card.to_json().encode())
     return card
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Let one process at a time name and replace models in `root`; a process that dies gives the lock back.
+
+    Where the file system knows no locks, nothing is locked.
+    """
+    with (root / LOCK).open("a+b") as file:
+        try:
+            _lock(file)
+        except OSError as error:  # some network file systems
+            logger.debug("%s cannot be locked (%s)", root, error)
+        yield
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Wait for the lock of an open file; closing the file gives it back."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @contextmanager
