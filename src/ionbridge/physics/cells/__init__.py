@@ -4,6 +4,8 @@ Profiles and series are `ionbridge.datasets`; what is learned from them is the m
 """
 
 from ionbridge.physics.cells.changes import CHANGES, Change
+from ionbridge.physics.cells.design import PROFILE_KINDS, DesignOfExperiments, Run
+from ionbridge.physics.cells.generation import FailedRun, GenerationResult, generate, load_generated
 from ionbridge.physics.cells.parameters import (
     CellParameters,
     ElectrodeParameters,
@@ -19,13 +21,20 @@ __all__ = [
     "CELL_SETS",
     "CHANGES",
     "CHEMISTRIES",
+    "PROFILE_KINDS",
     "CellParameters",
     "Change",
+    "DesignOfExperiments",
     "ElectrodeParameters",
+    "FailedRun",
+    "GenerationResult",
+    "Run",
     "SimulationError",
     "ThermalParameters",
     "cell_parameters",
     "flip_current",
+    "generate",
+    "load_generated",
     "parameter_values",
     "simulate",
 ]
