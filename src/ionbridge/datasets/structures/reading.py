@@ -1,0 +1,189 @@
+"""`read_structures`: a folder of CIF or POSCAR files into ordered crystals, problems named by entry.
+
+A bad entry never loses the others. Published sets have their own readers in `readers/materials/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ionbridge.datasets.base import Domain, Provenance
+from ionbridge.datasets.problems import Problem
+from ionbridge.datasets.structures.checks import check_structure
+from ionbridge.datasets.structures.disorder import Disorder, order_sites
+from ionbridge.datasets.structures.structure import Structure
+from ionbridge.exceptions import DataError, IonBridgeError, MissingExtraError
+from ionbridge.plugins import import_extra
+
+__all__ = ["StructureSet", "read_structure", "read_structures", "structure_from_text"]
+
+_SUFFIXES = (".cif", ".vasp", ".poscar", ".contcar")
+
+
+@dataclass(frozen=True)
+class StructureSet:
+    """Crystals that could be read, and what was wrong with the others.
+
+    Parameters
+    ----------
+    structures : in the order of the files.
+    problems : one a finding; ``error`` where the entry is left out, ``warning`` where it is kept.
+    """
+
+    structures: tuple[Structure, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.structures)
+
+    def __iter__(self) -> Iterator[Structure]:
+        return iter(self.structures)
+
+    def __getitem__(self, row: int) -> Structure:
+        return self.structures[row]
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of the entries that were left out, once each."""
+        return tuple(dict.fromkeys(p.file for p in self.problems if p.severity == "error"))
+
+
+def read_structures(
+    path: str | Path | Iterable[str | Path],
+    *,
+    ion: str | None = None,
+    disorder: Disorder = "refuse",
+    domain: Domain | None = None,
+) -> StructureSet:
+    """Read all CIF and POSCAR files of a folder, a zip archive, or the files given.
+
+    Parameters
+    ----------
+    path : folder, ``.zip``, one file, or several.
+    ion : element that must be there; None to accept any crystal.
+    disorder : what to do about partially occupied sites; see `order_sites`.
+    domain : where the crystals come from; named after the folder by default.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or none that is a crystal.
+    MissingExtraError
+        If pymatgen is not installed.
+    """
+    texts = list(_texts(path))
+    if not texts:
+        raise DataError(
+            f"{path} holds no crystal; expected files ending in {', '.join(_SUFFIXES)} or named POSCAR."
+        )
+    label = Path(path).stem if isinstance(path, (str, Path)) else "structures"
+    found: list[Structure] = []
+    problems: list[Problem] = []
+    for name, text in texts:
+        structure, of_entry = structure_from_text(
+            text, name, ion=ion, disorder=disorder, domain=domain or Domain(label)
+        )
+        problems += of_entry
+        if structure is not None:
+            found.append(structure)
+    return StructureSet(tuple(found), tuple(problems))
+
+
+def read_structure(path: str | Path, *, ion: str | None = None, disorder: Disorder = "refuse") -> Structure:
+    """Read one crystal.
+
+    Raises
+    ------
+    DataError
+        If it cannot be used; the message lists why.
+    """
+    found = read_structures(path, ion=ion, disorder=disorder)
+    if len(found) != 1:
+        raise DataError(
+            "; ".join(str(p) for p in found.problems) or f"{path} holds {len(found)} crystals, not one."
+        )
+    return found[0]
+
+
+def structure_from_text(
+    text: str,
+    name: str,
+    *,
+    ion: str | None = None,
+    disorder: Disorder = "refuse",
+    domain: Domain | None = None,
+) -> tuple[Structure | None, tuple[Problem, ...]]:
+    """Read one crystal from the text of a CIF (`name` ends in ``.cif``) or of a POSCAR.
+
+    Returns
+    -------
+    structure, problems : None where an error makes the entry unusable.
+    """
+    notes: tuple[str, ...] = ()
+    try:
+        raw = _parsed(text, name)
+        ordered, note = order_sites(raw, disorder, name)
+        notes = (note,) if note else ()
+        provenance = Provenance(
+            source=name, sha256=sha256(text.encode()).hexdigest(), reader="structures", notes=notes
+        )
+        structure = Structure.from_pymatgen(ordered, Path(name).stem, domain, provenance)
+    except MissingExtraError:
+        raise
+    except IonBridgeError as error:
+        return None, (Problem("error", name, "a crystal with whole occupancies", str(error)),)
+    except Exception as error:  # pymatgen raises whatever a damaged file leads it to
+        remedy = "Check or export the file again."
+        value = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else 'no message'}"
+        return None, (Problem("error", name, "a readable CIF or POSCAR", remedy, value=value),)
+    problems = [Problem("warning", name, "whole occupancies", note, value="disorder") for note in notes]
+    problems += check_structure(structure, ion, name)
+    usable = not any(problem.severity == "error" for problem in problems)
+    return (structure if usable else None), tuple(problems)
+
+
+def _parsed(text: str, name: str) -> Any:
+    """Let pymatgen read the text; its warnings about rounding and labels are not the user's."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        if Path(name).suffix.lower() == ".cif":
+            cif = import_extra("pymatgen.io.cif", "materials")
+            parser = cif.CifParser.from_str(text, occupancy_tolerance=1.05)
+            return parser.parse_structures(primitive=False, check_occu=True)[0]
+        vasp = import_extra("pymatgen.io.vasp", "materials")
+        return vasp.Poscar.from_str(text).structure
+
+
+def _texts(path: str | Path | Iterable[str | Path]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of every crystal file, in order of names."""
+    if not isinstance(path, (str, Path)):
+        for one in path:
+            yield from _texts(one)
+        return
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path} does not exist; expected a folder, a zip archive or a file of crystals.")
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file() and _is_crystal(p.name))
+        for file in files:
+            yield str(file.relative_to(path)), file.read_text(encoding="utf-8", errors="replace")
+    elif path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(n for n in archive.namelist() if _is_crystal(Path(n).name)):
+                yield Path(name).name, archive.read(name).decode("utf-8", errors="replace")
+    else:
+        yield path.name, path.read_text(encoding="utf-8", errors="replace")
+
+
+def _is_crystal(name: str) -> bool:
+    if name.startswith("."):
+        return False
+    return name.lower().endswith(_SUFFIXES) or name.upper().startswith(("POSCAR", "CONTCAR"))
