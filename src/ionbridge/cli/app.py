@@ -26,6 +26,7 @@ __all__ = ["COMMANDS", "LazyGroup", "main"]
 COMMANDS = {
     "demo": ("ionbridge.cli.demo", "Run a complete transfer on tables that come with ionbridge."),
     "transfer": ("ionbridge.cli.transfer", "Adapt what a long table teaches to a short one."),
+    "adapt": ("ionbridge.cli.adapt", "Adapt a saved model to a short table."),
     "study": ("ionbridge.cli.study", "Compare strategies and baselines over repeated splits."),
     "predict": ("ionbridge.cli.predict", "Predict new rows with a saved model."),
     "explain": ("ionbridge.cli.explain", "Show what drives the predictions of a model."),

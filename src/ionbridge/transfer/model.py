@@ -80,7 +80,8 @@ class TransferModel(BaseEstimator):
         target : table with every input and the output.
         source : table with the output and at least one of the inputs; None to learn from the
             target alone or from `source_model`.
-        source_model : result of the strategy's `prepare_source`.
+        source_model : result of the strategy's `prepare_source`, or a model fitted before
+            (`adapted.FittedSource`), whose inputs must come first among these, in its order.
         group : label column of the target; rows with the same label (replicates of one condition)
             are left out together when errors and intervals are found.
 
@@ -105,6 +106,10 @@ class TransferModel(BaseEstimator):
                 "Check the column, or add rows that differ."
             )
         X_source, y_source, shared = _source_rows(source, names, output.name)
+        known = getattr(source_model, "inputs", None) if source is None else None
+        if known is not None:
+            shared = np.isin(names, [q.name for q in known])
+            self._check_order(known)
         problem = TransferProblem(
             X_source[:, shared],
             y_source,
@@ -126,7 +131,11 @@ class TransferModel(BaseEstimator):
         self.X_source_: FloatArray | None = X_source if source is not None else None
         self.y_source_: FloatArray | None = y_source if source is not None else None
         self.target_domain_ = target.domain.to_dict()
-        self.source_domain_ = None if source is None else source.domain.to_dict()
+        self.source_domain_ = (
+            getattr(getattr(source_model, "model", None), "target_domain_", None)
+            if source is None
+            else source.domain.to_dict()
+        )
         self.data_sha256_ = {"target": target.sha256} | ({} if source is None else {"source": source.sha256})
         self.cv_mape_ = _mape(y_target, self.strategy_.out_of_fold_)
         alone = TargetOnly(random_state=self.random_state).fit(X_target, y_target, groups=problem.groups)
@@ -145,6 +154,13 @@ class TransferModel(BaseEstimator):
         if not 0.0 < self.level < 1.0:
             raise ConfigurationError(f"'level' must lie between 0 and 1, such as 0.9; got {self.level}.")
         return self.output
+
+    def _check_order(self, known: Sequence[Quantity]) -> None:
+        names, first = [q.name for q in self.inputs], [q.name for q in known]
+        if names[: len(first)] != first:
+            raise ConfigurationError(
+                f"'inputs' of TransferModel must begin with those of the source model, {first}; got {names}."
+            )
 
     def predict_mean(self, X: FloatArray) -> FloatArray:
         """Central prediction, shape (n_rows,), for inputs (n_rows, n_inputs) in house units."""
