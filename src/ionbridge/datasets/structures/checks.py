@@ -17,7 +17,8 @@ from ionbridge.exceptions import DataError
 
 __all__ = ["check_formulas", "check_structure"]
 
-OVERLAP = 0.7  # [Å]; no two nuclei of a crystal are nearer than the bond of H2
+OVERLAP = 0.7  # [Å]; shorter than any bond between heavier atoms
+OVERLAP_HYDROGEN = 0.5  # [Å]; X-rays see hydrogen too near to its partner
 CLOSE = 1.0  # [Å]; only bonds to hydrogen are shorter
 _VOLUMES = (3.0, 120.0)  # plausible volumes per atom [Å³]
 
@@ -47,18 +48,17 @@ def check_structure(structure: Structure, ion: str | None = None, name: str = ""
             )
         )
     distance, pair = _shortest(structure)
-    if distance < CLOSE:
-        has_hydrogen = "H" in pair
-        if distance < OVERLAP or not has_hydrogen:
-            problems.append(
-                Problem(
-                    "error" if distance < OVERLAP else "warning",
-                    name,
-                    f"atoms at least {OVERLAP:g} Å apart",
-                    "Check its occupancies and symmetry: split sites are often listed together.",
-                    value=f"{pair[0]}-{pair[1]} at {distance:.2f} Å",
-                )
+    limit = OVERLAP_HYDROGEN if "H" in pair else OVERLAP
+    if distance < CLOSE and (distance < limit or "H" not in pair):
+        problems.append(
+            Problem(
+                "error" if distance < limit else "warning",
+                name,
+                f"atoms at least {limit:g} Å apart",
+                "Check its occupancies and symmetry: split sites are often listed together.",
+                value=f"{pair[0]}-{pair[1]} at {distance:.2f} Å",
             )
+        )
     volume = structure.volume / len(structure)
     if not _VOLUMES[0] <= volume <= _VOLUMES[1]:
         problems.append(

@@ -140,7 +140,8 @@ def _kinds(structure: Structure, ion: str, longest: float) -> list[list[_Edge]]:
         distance = np.linalg.norm(images[is_site] - points[site], axis=1)
         near = np.flatnonzero((distance > 0.5) & (distance <= longest))
         ends, cells = atom[is_site][near], shifts[is_site][near]
-        once = (ends > site) | ((ends == site) & [tuple(c) > (0, 0, 0) for c in cells.tolist()])
+        forward = np.array([tuple(c) > (0, 0, 0) for c in cells.tolist()], dtype=bool)
+        once = (ends > site) | ((ends == site) & forward)
         near, ends, cells = near[once], ends[once], cells[once]
         if not len(near):
             continue
