@@ -47,6 +47,9 @@ def command() -> None:
 @click.option(
     "--strategy", default="auto", show_default=True, help="auto, inter_cell, or a transfer strategy."
 )
+@click.option(
+    "--curves/--no-curves", default=None, help="Use discharge curves; by default, where all cells have them."
+)
 @click.option("--level", type=LEVEL, default=0.9, show_default=True, help="Coverage of the intervals.")
 @click.option("--overwrite", is_flag=True, help="Replace the model of this name.")
 def _train(
@@ -58,7 +61,10 @@ def _train(
     overwrite: bool,
     **settings: Any,
 ) -> None:
-    """Train a model from CELLS that were cycled to their end, and save it."""
+    """Train a model from CELLS and save it.
+
+    Some of them must have been cycled to their end; the others count as having lived longer than their test.
+    """
     from ionbridge.applications.lifetime import LifetimeModel, load_cells
     from ionbridge.library import ModelLibrary
 
@@ -69,7 +75,7 @@ def _train(
         "model": card.name,
         "cells": len(records),
         "cells not failed yet": model.n_censored_,
-        "of them not used": model.n_unused_,
+        "discharge curves used": "yes" if model.inputs_.with_curves else "no",
         "cross-validated MAPE [%]": model.cv_mape_,
     }
     console.result(told, format_pairs(told))
@@ -79,7 +85,7 @@ def _train(
     "predict",
     """
     ionbridge lifetime predict hust data/cycle_features:hust_test
-    ionbridge lifetime predict hust cell_1.csv cell_2.csv --plot cells.png --out lives.csv
+    ionbridge lifetime predict hust cell_1.csv cell_2.csv --plot cells.png --plot-references why.png --out lives.csv
     """,
     command,
 )
@@ -91,6 +97,7 @@ def _train(
 @click.option("--at", "at_cycle", type=float, help="Also give the state of health at this cycle.")
 @click.option("--out", type=OUT, help="Write the table to this CSV file.")
 @click.option("--plot", type=OUT, help="Draw capacity trajectories with bands to this image.")
+@click.option("--plot-references", type=OUT, help="Draw which known cells mattered to this image.")
 def _predict(
     console: Console,
     model: str,
@@ -101,13 +108,19 @@ def _predict(
     at_cycle: float | None,
     out: Path | None,
     plot: Path | None,
+    plot_references: Path | None,
 ) -> None:
     """Predict the lives of CELLS with the saved MODEL.
 
-    Where in_domain is no, the chemistry, temperature or features are unlike those of the training cells,
-    and the interval is not to be believed.
+    Where in_domain is no, the chemistry, protocol, temperature or features are unlike those of the training
+    cells, and the interval is not to be believed.
     """
-    from ionbridge.applications.lifetime import load_cells, plot_trajectories, prediction_table
+    from ionbridge.applications.lifetime import (
+        load_cells,
+        plot_influences,
+        plot_trajectories,
+        prediction_table,
+    )
 
     records = load_cells(cells, chemistry=chemistry, nominal_capacity=nominal_capacity)
     prediction = load_model(model).predict(records, level=level)
@@ -121,6 +134,8 @@ def _predict(
     _tell(console, {"model": model, **payload}, table, out)
     if plot is not None:
         console.saved("plot", plot_trajectories(prediction, records, plot))
+    if plot_references is not None:
+        console.saved("plot", plot_influences(prediction, plot_references))
 
 
 @make_command("evaluate", "ionbridge lifetime evaluate hust data/cycle_features:hust_test", command)

@@ -1,11 +1,8 @@
 """Early prediction of cycle life: features, models, few-cell transfer between chemistries, intervals."""
 
-from ionbridge.applications.lifetime.cells import (
-    evaluate,
-    load_cells,
-    plot_trajectories,
-    prediction_table,
-)
+from ionbridge.applications.lifetime.cells import evaluate, load_cells, prediction_table
+from ionbridge.applications.lifetime.censoring import CensoredTransfer
+from ionbridge.applications.lifetime.conditions import TrainingConditions
 from ionbridge.applications.lifetime.features import (
     CURVE_FEATURES,
     FEATURE_NOTES,
@@ -15,8 +12,10 @@ from ionbridge.applications.lifetime.features import (
     discharge_curves,
     join_features,
 )
+from ionbridge.applications.lifetime.inputs import CellInputs
 from ionbridge.applications.lifetime.intervals import LifeIntervals
 from ionbridge.applications.lifetime.model import LifetimeModel, LifetimePrediction
+from ionbridge.applications.lifetime.plots import plot_influences, plot_trajectories
 from ionbridge.applications.lifetime.stage import LifeStage, fit_life_stage
 from ionbridge.applications.lifetime.strategies import InterCellTransfer, LifetimeAuto, StageTransfer
 from ionbridge.applications.lifetime.tasks import (
@@ -35,6 +34,8 @@ __all__ = [
     "FEATURE_NOTES",
     "KSHOT_TASKS",
     "CellFeatures",
+    "CellInputs",
+    "CensoredTransfer",
     "FadeShapes",
     "InterCellTransfer",
     "KShotTask",
@@ -45,6 +46,7 @@ __all__ = [
     "LifetimePrediction",
     "SplitTask",
     "StageTransfer",
+    "TrainingConditions",
     "Trajectory",
     "curve_features",
     "cycle_summaries",
@@ -58,6 +60,7 @@ __all__ = [
     "kshot_tasks",
     "load_cells",
     "matr_task",
+    "plot_influences",
     "plot_trajectories",
     "prediction_table",
 ]

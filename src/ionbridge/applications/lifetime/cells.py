@@ -22,7 +22,7 @@ from ionbridge.datasets.cycling import (
 from ionbridge.datasets.readers import cycling as readers
 from ionbridge.exceptions import DataError, InsufficientDataError
 
-__all__ = ["evaluate", "load_cells", "plot_trajectories", "prediction_table"]
+__all__ = ["evaluate", "load_cells", "prediction_table"]
 
 EXTRACTS: dict[str, Callable[[Path], CyclingSet]] = {
     "matr": readers.read_matr,
@@ -31,7 +31,6 @@ EXTRACTS: dict[str, Callable[[Path], CyclingSet]] = {
     "calce_cs2": readers.read_calce_cs2,
     "rwth_nmc": readers.read_rwth_nmc,
 }
-LEGEND_MAX = 12
 
 
 def load_cells(
@@ -141,34 +140,3 @@ def evaluate(model: LifetimeModel, records: Sequence[CyclingRecord]) -> tuple[pd
         "n_cells": float(len(known)),
         "n_out_of_domain": float((~table["in_domain"]).sum()),
     }
-
-
-def plot_trajectories(
-    prediction: LifetimePrediction, records: Sequence[CyclingRecord], path: str | Path
-) -> Path:
-    """Draw the predicted state of health with its band beside what was measured, to an image file.
-
-    Raises
-    ------
-    InsufficientDataError
-        If the model has no trajectories.
-    """
-    from ionbridge.plugins import import_extra
-
-    if not prediction.trajectories:
-        raise InsufficientDataError(
-            "this model has no trajectories: none of its training cells stored a whole life."
-        )
-    figure_module = import_extra("matplotlib.figure", "report")
-    figure = figure_module.Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for i, (t, record) in enumerate(zip(prediction.trajectories, records, strict=True)):
-        (line,) = axes.plot(t.cycles, t.mean, label=record.cell_id if i < LEGEND_MAX else None)
-        axes.fill_between(t.cycles, t.lower, t.upper, color=line.get_color(), alpha=0.15, linewidth=0)
-        axes.plot(record.cycle_numbers, record.state_of_health, ".", ms=2, color=line.get_color())
-    axes.set(xlabel="cycle number [cycle]", ylabel="state of health [-]")
-    axes.legend(fontsize="small")
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    return path

@@ -6,7 +6,8 @@ Strategies and models of feature rows are `strategies.py` and `members.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,22 +15,25 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ionbridge.applications.lifetime.features import cycle_summaries
+from ionbridge.applications.lifetime.censoring import CensoredTransfer
+from ionbridge.applications.lifetime.conditions import TrainingConditions
+from ionbridge.applications.lifetime.inputs import CellInputs
 from ionbridge.applications.lifetime.intervals import LifeIntervals
-from ionbridge.applications.lifetime.members import table_auto
+from ionbridge.applications.lifetime.members import OnColumns, curve_auto, table_auto
 from ionbridge.applications.lifetime.stage import LifeStage, fit_life_stage
-from ionbridge.applications.lifetime.strategies import LifetimeAuto
+from ionbridge.applications.lifetime.strategies import LifetimeAuto, StageTransfer
 from ionbridge.applications.lifetime.trajectory import FadeShapes, Trajectory
 from ionbridge.datasets.cycling import CyclingRecord
 from ionbridge.exceptions import InsufficientDataError
-from ionbridge.models import ApplicabilityDomain, Prediction
+from ionbridge.models import ApplicabilityDomain, GaussianProcess, Prediction
 from ionbridge.models.inter_cell import InterCellRegressor
 from ionbridge.quantities import Quantity, quantity
-from ionbridge.transfer import TransferProblem, make_strategy
+from ionbridge.transfer import AbstractStrategy, TransferProblem, make_strategy
+from ionbridge.transfer.baselines import TargetOnly
+from ionbridge.transfer.hierarchical_gp import HierarchicalGP
 
 __all__ = ["LifetimeModel", "LifetimePrediction"]
 
-TEMPERATURE_MARGIN = 5.0  # K beyond the training cells
 MIN_ROWS = 3
 OUTSIDE_SHARE = 0.1
 
@@ -44,12 +48,25 @@ class LifetimePrediction:
     life : lives with intervals and reasons where a cell is unlike the training cells.
     trajectories : one a cell; empty where no training cell has a whole life stored.
     references : for every cell, ids of the training cells nearest in features, nearest first.
+    judged_ids : target cells that failed, of which it is known what leaving them out would change.
+    influences : shape (n_cells, n_judged) [-]; relative change of the predicted life that comes
+        from knowing the judged cell (with those of its fold), 0.1 for 10 % more.
     """
 
     cell_ids: tuple[str, ...]
     life: Prediction
     trajectories: tuple[Trajectory, ...]
     references: tuple[tuple[str, ...], ...]
+    judged_ids: tuple[str, ...] = ()
+    influences: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+
+    def strongest(self, n: int = 8) -> list[dict[str, float]]:
+        """For every cell, the judged cells that matter most and their influence, strongest first."""
+        order = np.argsort(-np.abs(self.influences), axis=1)[:, :n]
+        return [
+            {self.judged_ids[i]: float(values[i]) for i in row}
+            for row, values in zip(order, self.influences, strict=True)
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -57,6 +74,7 @@ class LifetimePrediction:
             "cell_ids": list(self.cell_ids),
             **self.life.to_dict(),
             "references": [list(ids) for ids in self.references],
+            "influences": self.strongest(),
             "knee": [t.knee if np.isfinite(t.knee) else None for t in self.trajectories],
             "trajectories": [
                 {
@@ -77,21 +95,24 @@ class LifetimeModel(BaseEstimator):
     ----------
     n_cycles : first cycles used [cycle].
     columns : per-cycle columns used; None takes those that all training cells have.
-    strategy : ``"auto"``; ``"inter_cell"`` (without a source; the only one that learns from
-        censored cells); or the name of a transfer strategy.
+    curves : whether features of the discharge curves are used too (and the curves themselves by
+        ``"auto"`` without a source); None uses them where all training cells have them.
+    strategy : ``"auto"``; ``"inter_cell"`` (without a source); or the name of a transfer strategy.
     level : nominal coverage of the intervals.
     random_state : seed.
 
     Attributes
     ----------
-    columns_ : columns used.
-    strategy_ : fitted strategy.
+    inputs_ : what is made of each cell.
+    n_tables_ : leading inputs that are features; flat curves may follow.
+    strategy_ : the fitted `CensoredTransfer`, or the inter-cell network.
     intervals_ : source of the intervals.
     applicability_ : what the training features cover.
-    chemistries_, temperatures_ : of the training cells; temperatures [K], lowest and highest.
+    conditions_ : chemistries, temperatures, rates and protocols of the target cells.
     reference_ids_, reference_rows_ : training cells and their features, divided by their spread.
+    judged_ids_, judged_fold_ : target cells that failed, and the fold that left each of them out.
     shapes_ : `FadeShapes`, or None.
-    n_censored_, n_unused_ : training cells that had not failed, and those of them not learned from.
+    n_censored_ : target cells that had not failed.
     y_target_, y_source_ : lives of the uncensored training cells [cycle]; the latter may be None.
     cv_mape_ : out-of-sample error on the training cells [%].
     """
@@ -102,18 +123,23 @@ class LifetimeModel(BaseEstimator):
         self,
         n_cycles: int = 20,
         columns: Sequence[str] | None = None,
+        curves: bool | None = None,
         strategy: str = "auto",
         level: float = 0.9,
         random_state: int = 0,
     ):
         self.n_cycles = n_cycles
         self.columns = columns
+        self.curves = curves
         self.strategy = strategy
         self.level = level
         self.random_state = random_state
 
     def fit(self, target: Sequence[CyclingRecord], source: Sequence[CyclingRecord] = ()) -> Self:
         """Learn from cells of the target chemistry, and of another one where given.
+
+        Target cells that had not failed are learned from as well: the inter-cell network by their
+        likelihood, everything else by `CensoredTransfer`. Such source cells are left out.
 
         Raises
         ------
@@ -130,31 +156,20 @@ class LifetimeModel(BaseEstimator):
                 f"a lifetime model needs at least {1 if source else MIN_ROWS} cells cycled to their end"
                 f"{'' if source else ' (one, with a source chemistry)'}; got {n_known}."
             )
-        table = cycle_summaries([*target, *source], self.n_cycles, columns=self.columns)
-        self.columns_ = tuple(n.removesuffix("_median") for n in table.names if n.endswith("_median"))
-        X, X_source = table.values[: len(target)], table.values[len(target) :]
+        records = [*target, *source]
+        self.inputs_ = CellInputs.choose(records, self.n_cycles, self.columns, self.curves)
+        table = self.inputs_.table(records)
+        self.n_tables_ = len(table.names)
         y = np.array([r.observed_life for r in target])
-        y_source = np.array([r.observed_life for r in source])
-        self._fit_strategy(X, y, censored, X_source, y_source, source)
-        known = ~censored
-        self.y_target_ = y[known]
-        self.y_source_: NDArray[np.float64] | None = y_source if source else None
+        X = table.values[: len(target)]
+        self._fit_strategy(X, y, censored, target, source, table.values[len(target) :])
+        self.y_target_ = y[~censored]
+        self.y_source_: NDArray[np.float64] | None = (
+            np.array([r.observed_life for r in source]) if source else None
+        )
         self.n_censored_ = int(censored.sum())
-        self.n_unused_ = 0 if isinstance(self.strategy_, InterCellRegressor) else self.n_censored_
-        y_fit = y if len(self.strategy_.fold_) == len(y) else y[known]
-        self.intervals_ = LifeIntervals.from_fitted(self.strategy_, y_fit)
-        left_out = self.strategy_.fold_ >= 0
-        error = np.abs(self.strategy_.out_of_fold_ / y_fit - 1.0)[left_out]
-        self.cv_mape_ = float(100.0 * error.mean())
-        self._describe(table.names, [*target], X, source, X_source)
-        whole = [r for r in (*target, *source) if not r.is_censored]
-        try:
-            self.shapes_ = FadeShapes.from_records([r for r in target if not r.is_censored])
-        except InsufficientDataError:
-            try:
-                self.shapes_ = FadeShapes.from_records(whole)
-            except InsufficientDataError:
-                self.shapes_ = None
+        self._judge(y, target)
+        self._describe(table.names, target, X, source, table.values[len(target) :])
         return self
 
     def _fit_strategy(
@@ -162,30 +177,57 @@ class LifetimeModel(BaseEstimator):
         X: NDArray[np.float64],
         y: NDArray[np.float64],
         censored: NDArray[np.bool_],
-        X_source: NDArray[np.float64],
-        y_source: NDArray[np.float64],
+        target: Sequence[CyclingRecord],
         source: Sequence[CyclingRecord],
+        X_source: NDArray[np.float64],
     ) -> None:
-        known = ~censored
         self.strategy_: Any
-        if not len(source) and self.strategy == "inter_cell":
-            model = InterCellRegressor(weight_decay=0.1, learning_rate=1e-2, random_state=self.random_state)
+        seed = self.random_state
+        self.uses_flat_curves_ = False
+        if not source and self.strategy == "inter_cell":
+            model = InterCellRegressor(weight_decay=0.1, learning_rate=1e-2, random_state=seed)
             self.strategy_ = model.fit(X, y, is_censored=censored)
             return
-        if self.strategy != "auto":
-            self.strategy_ = make_strategy(self.strategy)
-        elif len(source):
-            try:
-                stage = fit_life_stage(source, self.n_cycles)
-            except InsufficientDataError:
-                stage = LifeStage()
-            self.strategy_ = LifetimeAuto(n_cycles=self.n_cycles, stage=stage, random_state=self.random_state)
-        else:
-            self.strategy_ = table_auto(self.random_state)
+        made, imputer = self._made_strategy(source, int((~censored).sum()))
+        if self.strategy == "auto" and not source and self.inputs_.with_curves:
+            curves = self.inputs_.curves(target)
+            made, self.uses_flat_curves_ = curve_auto(X.shape[1], curves.shape[1:], seed), True
+            imputer = TargetOnly(OnColumns(GaussianProcess(), 0, X.shape[1]))
+            X = np.hstack([X, curves.reshape(len(X), -1)])
+            X_source = np.zeros((0, X.shape[1]))
         shared = np.ones(X.shape[1], dtype=bool)
-        self.strategy_.fit_problem(
-            TransferProblem(X_source, y_source, X[known], y[known], shared, random_state=self.random_state)
-        )
+        y_source = np.array([r.observed_life for r in source])
+        problem = TransferProblem(X_source, y_source, X, y, shared, random_state=seed)
+        self.strategy_ = CensoredTransfer(made, imputer).fit_problem(problem, censored)
+
+    def _made_strategy(
+        self, source: Sequence[CyclingRecord], n_known: int
+    ) -> tuple[AbstractStrategy, AbstractStrategy]:
+        """Strategy for tables, and a quick one for the lives of cells that had not failed."""
+        if not source:
+            made = table_auto(self.random_state) if self.strategy == "auto" else make_strategy(self.strategy)
+            return made, TargetOnly(GaussianProcess())
+        try:
+            stage = fit_life_stage(source, self.n_cycles)
+        except InsufficientDataError:
+            stage = LifeStage()
+        settings: dict[str, Any] = {"n_cycles": self.n_cycles, "stage": stage}
+        made = LifetimeAuto(**settings) if self.strategy == "auto" else make_strategy(self.strategy)
+        quick = StageTransfer(**settings) if n_known < MIN_ROWS else HierarchicalGP(linear=False)
+        return made, quick
+
+    def _judge(self, y: NDArray[np.float64], target: Sequence[CyclingRecord]) -> None:
+        """Intervals and errors from the cells that were left out."""
+        self.intervals_ = LifeIntervals.from_fitted(self.strategy_, y)
+        left_out = np.flatnonzero(self.strategy_.fold_ >= 0)
+        self.judged_ids_ = [target[i].cell_id for i in left_out]
+        self.judged_fold_ = self.strategy_.fold_[left_out]
+        error = np.abs(self.strategy_.out_of_fold_ / y - 1.0)[left_out]
+        self.cv_mape_ = float(100.0 * error.mean())
+        failed = [r for r in target if not r.is_censored]
+        self.shapes_ = None
+        with suppress(InsufficientDataError):
+            self.shapes_ = FadeShapes.from_records(failed)
 
     def _describe(
         self,
@@ -198,11 +240,11 @@ class LifetimeModel(BaseEstimator):
         """Remember what the training cells were like."""
         rows = X if len(X) >= MIN_ROWS else np.vstack([X, X_source])
         self.applicability_ = ApplicabilityDomain.from_rows(rows, names)
-        records = [*target, *source]
-        self.chemistries_ = sorted({r.chemistry for r in target if r.chemistry})
-        temperatures = [r.temperature for r in target if np.isfinite(r.temperature)]
-        self.temperatures_ = [min(temperatures), max(temperatures)] if temperatures else []
-        self.reference_ids_ = [r.cell_id for r in records]
+        self.conditions_ = TrainingConditions.from_records(target)
+        if self.shapes_ is None:
+            with suppress(InsufficientDataError):
+                self.shapes_ = FadeShapes.from_records(source)
+        self.reference_ids_ = [r.cell_id for r in (*target, *source)]
         values = np.vstack([X, X_source])
         self.reference_scale_ = np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
         self.reference_rows_ = values / self.reference_scale_
@@ -227,16 +269,20 @@ class LifetimeModel(BaseEstimator):
         """
         check_is_fitted(self, "strategy_")
         records = list(records)
-        X = cycle_summaries(records, self.n_cycles, columns=self.columns_).values
+        X = self.inputs_.table(records).values
+        rows = X
+        if self.uses_flat_curves_:
+            rows = np.hstack([X, self.inputs_.curves(records).reshape(len(X), -1)])
         level = self.level if level is None else level
-        mean = np.maximum(self.strategy_.predict(X), 1.0)
-        lower, upper = self.intervals_.interval(self.strategy_, X, level)
+        mean = np.maximum(self.strategy_.predict(rows), 1.0)
+        lower, upper = self.intervals_.interval(self.strategy_, rows, level)
         reasons = tuple(
-            "; ".join(filter(None, (self._unlike(r), *why)))
+            "; ".join((*self.conditions_.reasons(r), *why))
             for r, why in zip(records, self._judge_features(X), strict=True)
         )
         inside = np.array([not why for why in reasons], dtype=bool)
         life = Prediction("cycle_life", "cycle", mean, lower, upper, level, inside, reasons)
+        without = np.maximum(self.strategy_.predict_folds(rows), 1.0)[self.judged_fold_]
         distance = (((X / self.reference_scale_)[:, None] - self.reference_rows_[None]) ** 2).sum(axis=2)
         nearest = np.argsort(distance, axis=1)[:, :n_references]
         return LifetimePrediction(
@@ -244,6 +290,8 @@ class LifetimeModel(BaseEstimator):
             life,
             self._trajectories(records, life),
             tuple(tuple(self.reference_ids_[i] for i in row) for row in nearest),
+            tuple(self.judged_ids_),
+            (mean / without - 1.0).T,
         )
 
     def _judge_features(self, X: NDArray[np.float64]) -> list[list[str]]:
@@ -263,16 +311,6 @@ class LifetimeModel(BaseEstimator):
             text = f"{len(names)} of {X.shape[1]} features outside the training cells: {', '.join(names[:3])}"
             found.append([f"{text}{', ...' if len(names) > 3 else ''}"] * many + [why] * bool(why))
         return found
-
-    def _unlike(self, record: CyclingRecord) -> str:
-        found = []
-        if record.chemistry and self.chemistries_ and record.chemistry not in self.chemistries_:
-            found.append(f"chemistry {record.chemistry} is not among {self.chemistries_}")
-        if self.temperatures_ and np.isfinite(record.temperature):
-            low, high = self.temperatures_[0] - TEMPERATURE_MARGIN, self.temperatures_[1] + TEMPERATURE_MARGIN
-            if not low <= record.temperature <= high:
-                found.append(f"temperature {record.temperature:.0f} K is outside {low:.0f} to {high:.0f} K")
-        return "; ".join(found)
 
     def _trajectories(self, records: Sequence[CyclingRecord], life: Prediction) -> tuple[Trajectory, ...]:
         if self.shapes_ is None:
