@@ -90,3 +90,14 @@ def test_models_are_compared_in_readable_width(run: Run, source: Path, target: P
     table = compared.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 100
     assert "verdict:\n  first: No verdict" in compared
+
+
+def test_cite_prints_what_a_strategy_rests_on(run: Run) -> None:
+    done = run("cite", "hierarchical_gp")
+    assert done.code == 0, done.err
+    assert done.out.startswith("ionbridge ")
+    assert "Kennedy and O'Hagan" in done.out
+    assert run("cite", "hierarchical_gp", "--json").json["citations"][0]["used_by"]
+    unknown = run("cite", "hierarchical")
+    assert unknown.code == 2
+    assert "hierarchical_gp" in unknown.err

@@ -32,8 +32,11 @@ COMMANDS = {
     "explain": ("ionbridge.cli.explain", "Show what drives the predictions of a model."),
     "suggest": ("ionbridge.cli.suggest", "Propose settings that reach given properties."),
     "lifetime": ("ionbridge.cli.lifetime", "Predict cycle life from the first cycles of a cell."),
+    "rom": ("ionbridge.cli.rom", "Simulate cells with reduced-order models that move between chemistries."),
+    "screen": ("ionbridge.cli.screen", "Rank candidate materials, and run the calculations worth running."),
     "models": ("ionbridge.cli.models", "List, show, compare, delete and exchange saved models."),
     "data": ("ionbridge.cli.data", "Check and describe tables, and start new ones."),
+    "cite": ("ionbridge.cli.cite", "List the publications that a model, study or strategy rests on."),
     "completion": ("ionbridge.cli.completion", "Print the script for completion in your shell."),
 }
 
