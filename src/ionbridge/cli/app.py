@@ -32,7 +32,7 @@ COMMANDS = {
     "explain": ("ionbridge.cli.explain", "Show what drives the predictions of a model."),
     "suggest": ("ionbridge.cli.suggest", "Propose settings that reach given properties."),
     "lifetime": ("ionbridge.cli.lifetime", "Predict cycle life from the first cycles of a cell."),
-    "rom": ("ionbridge.cli.rom", "Simulate cells with reduced-order models that move between chemistries."),
+    "rom": ("ionbridge.cli.rom", "Simulate cells with reduced-order models of any chemistry."),
     "screen": ("ionbridge.cli.screen", "Rank candidate materials, and run the calculations worth running."),
     "models": ("ionbridge.cli.models", "List, show, compare, delete and exchange saved models."),
     "data": ("ionbridge.cli.data", "Check and describe tables, and start new ones."),
