@@ -1,0 +1,43 @@
+"""Reduced-order models of cells: physics in chemistry-relative numbers plus a learned correction.
+
+The step function is `Stepper`; a model that runs profiles is `CellROM`.
+"""
+
+from ionbridge.models.reduced_order.bands import TrainedRange, VoltageBand
+from ionbridge.models.reduced_order.calibration import Calibration, calibrate, initial_socs
+from ionbridge.models.reduced_order.cell import FACTORS, ElectrodeTable, ReducedCell
+from ionbridge.models.reduced_order.correction import NetworkCorrection, RegressorCorrection, make_correction
+from ionbridge.models.reduced_order.rom import (
+    CellROM,
+    RomRun,
+    TrainingRows,
+    correction_network,
+    train_rom,
+    training_rows,
+)
+from ionbridge.models.reduced_order.stepping import FEATURES, FILTER_TIMES, STATE_NAMES, Outputs, Stepper
+
+__all__ = [
+    "FACTORS",
+    "FEATURES",
+    "FILTER_TIMES",
+    "STATE_NAMES",
+    "Calibration",
+    "CellROM",
+    "ElectrodeTable",
+    "NetworkCorrection",
+    "Outputs",
+    "ReducedCell",
+    "RegressorCorrection",
+    "RomRun",
+    "Stepper",
+    "TrainedRange",
+    "TrainingRows",
+    "VoltageBand",
+    "calibrate",
+    "correction_network",
+    "initial_socs",
+    "make_correction",
+    "train_rom",
+    "training_rows",
+]
