@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
+from ionbridge.applications.lifetime.mixture import WinsorizedAuto
 from ionbridge.models import (
     AbstractCrossFittedRegressor,
     CrossFitted,
@@ -29,7 +30,7 @@ from ionbridge.models import (
 from ionbridge.models.cross_fitted import gradient_boosting, mean
 from ionbridge.models.inter_cell import InterCellRegressor
 from ionbridge.models.inter_cell.representation import CellEncoding
-from ionbridge.transfer.auto import Auto
+from ionbridge.models.network import NetworkRegressor
 from ionbridge.transfer.baselines import TargetOnly
 
 __all__ = ["EncodedProcess", "OnColumns", "curve_auto", "curve_baselines", "table_auto", "table_baselines"]
@@ -157,6 +158,8 @@ def table_baselines(seed: int = 0) -> dict[str, AbstractCrossFittedRegressor]:
         "extra_trees": _extra_trees(seed),
         "gradient_boosting": gradient_boosting(seed),
         "gaussian_process": GaussianProcess(random_state=seed),
+        "network": NetworkRegressor(random_state=seed),
+        "single_cell_network": _single_cell(seed, 1e-1),
     }
 
 
@@ -169,8 +172,13 @@ def _inter_cell(seed: int, weight_decay: float, **settings: Any) -> InterCellReg
     return InterCellRegressor(**{**defaults, "weight_decay": weight_decay, "random_state": seed, **settings})
 
 
-def table_auto(seed: int = 0) -> Auto:
-    """`Auto` over tables of features: baselines and inter-cell networks of two strengths."""
+def _single_cell(seed: int, weight_decay: float, **settings: Any) -> InterCellRegressor:
+    """The intra branch alone: what the network says without any pairs."""
+    return _inter_cell(seed, weight_decay, n_members=3, inter_share=0.0, prediction_share=0.0, **settings)
+
+
+def table_auto(seed: int = 0) -> WinsorizedAuto:
+    """Average over tables of features: baselines and inter-cell networks of two strengths."""
     members: dict[str, AbstractCrossFittedRegressor] = {
         "ridge": _ridge(),
         "svr": _support_vectors(),
@@ -180,7 +188,7 @@ def table_auto(seed: int = 0) -> Auto:
         "inter_cell": _inter_cell(seed, 1e-2),
         "inter_cell_smooth": _inter_cell(seed, 1e-1),
     }
-    return Auto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
+    return WinsorizedAuto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
 
 
 def curve_baselines(
@@ -208,8 +216,17 @@ def curve_baselines(
     grid = [2, 3, 4, 6, 8]
     pcr = GridSearchCV(_pcr(), {"pca__n_components": grid}, cv=4)
     plsr = GridSearchCV(PLSRegression(), {"n_components": [1, 2, 3, 4, 6]}, cv=4)
+    curves = {
+        "epochs": 400,
+        "n_components": 40,
+        "base_cycle": 1,
+        "compression": CURVE_COMPRESSION,
+        "cell_shape": cell_shape,
+    }
     return {
         **on_table,
+        "network": OnColumns(NetworkRegressor(random_state=seed), 0, n_tables),
+        "single_cell_network": OnColumns(_single_cell(seed, 3e-2, **curves), n_tables, None),
         "pcr": _crossed(change, StandardScaler(), pcr),
         "plsr": _crossed(change, StandardScaler(), plsr),
     }
@@ -254,8 +271,8 @@ def curve_inter_cell(
     return OnColumns(model, n_tables, None)
 
 
-def curve_auto(n_tables: int, cell_shape: tuple[int, ...], seed: int = 0) -> Auto:
-    """`Auto` over curves: the full feature set, a Gaussian process of curves and inter-cell networks.
+def curve_auto(n_tables: int, cell_shape: tuple[int, ...], seed: int = 0) -> WinsorizedAuto:
+    """Average over curves: the full feature set, a Gaussian process of curves and inter-cell networks.
 
     Inter-cell networks see either the curves or the features; their errors differ, so that the
     average has a smaller cross-validated error on the MATR training cells than any of them.
@@ -270,4 +287,4 @@ def curve_auto(n_tables: int, cell_shape: tuple[int, ...], seed: int = 0) -> Aut
         "inter_cell_features": OnColumns(_inter_cell(seed, 3e-2), 0, n_tables),
         "inter_cell_features_smooth": OnColumns(_inter_cell(seed, 1e-1), 0, n_tables),
     }
-    return Auto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
+    return WinsorizedAuto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
