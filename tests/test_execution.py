@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -165,3 +171,61 @@ def test_a_dead_worker_stops_the_run_instead_of_leaving_holes(tmp_path):
         open_executor(n_workers=1) as executor,
     ):
         run_tasks(_die, {"a": (), "b": ()}, executor=executor, store=tmp_path / "store.jsonl")
+
+
+def stubborn(started: str) -> None:
+    """Ignore the polite request to end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    Path(started).write_text("")
+    time.sleep(60)
+
+
+def interrupted_while_working(started: Path) -> None:
+    """Press Ctrl-C while a stubborn task runs."""
+    with open_executor(n_workers=1) as executor:
+        executor.submit(stubborn, str(started))
+        while not started.exists():
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_ends_workers_that_do_not_listen(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("ionbridge.execution._GRACE_SECONDS", 0.3)
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_while_working(tmp_path / "started")
+    assert time.monotonic() - begin < 30
+    assert not multiprocessing.active_children()
+
+
+SCRIPT = """
+import time
+from ionbridge.execution import open_executor, run_tasks
+
+if __name__ == "__main__":
+    print("ready", flush=True)
+    with open_executor(n_workers=2) as executor:
+        run_tasks(time.sleep, {str(i): (60,) for i in range(4)} | {"b": (b"x" * 2**20,)}, executor=executor)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0])
+def test_a_program_ends_soon_after_ctrl_c(tmp_path: Path, delay: float) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    program = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert program.stdout is not None
+    program.stdout.readline()
+    time.sleep(delay)
+    os.killpg(program.pid, signal.SIGINT)  # as a terminal does
+    try:
+        assert program.wait(30) != 0
+    finally:
+        program.stdout.close()
+        program.kill()

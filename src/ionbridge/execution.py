@@ -13,9 +13,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _MAX_IN_FLIGHT = 10_000  # futures handed to a parallel executor at a time; bounds memory, not speed
+_GRACE_SECONDS = 3.0  # for a worker to end when asked to, and for the threads around it
 _POLL_SECONDS = 0.2  # how soon a cancellation is seen while tasks run elsewhere
 
 
@@ -167,6 +169,7 @@ def open_executor(address: str | None = None, n_workers: int | None = None) -> I
 
 
 def _local_processes(n_workers: int | None) -> Iterator[Executor]:
+    before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         max_workers=n_workers or available_cores(),
         mp_context=multiprocessing.get_context("spawn"),
@@ -175,13 +178,36 @@ def _local_processes(n_workers: int | None) -> Iterator[Executor]:
     try:
         yield pool
     except BaseException:
-        processes = list((getattr(pool, "_processes", None) or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:  # a task in progress is lost anyway: do not wait for it
-            process.terminate()
+        _stop_at_once(pool, before)
         raise
     else:
         pool.shutdown()
+
+
+def _stop_at_once(pool: ProcessPoolExecutor, before: set[Any]) -> None:
+    """End a pool without waiting for its tasks, which are lost anyway, and never wait for long.
+
+    An interrupt may strike while a worker starts, before the pool knows it: every child that was not
+    there `before` is ended. Otherwise the interpreter would wait for it on the way out, for good.
+    """
+    known = getattr(pool, "_processes", None) or {}
+    processes = {*known.values(), *(set(multiprocessing.active_children()) - before)}
+    manager = getattr(pool, "_executor_manager_thread", None)
+    calls = getattr(pool, "_call_queue", None)
+    pool.shutdown(wait=False, cancel_futures=True)
+    for end in ("terminate", "kill"):
+        deadline = time.monotonic() + _GRACE_SECONDS
+        with suppress(ValueError):  # the pool itself has just let go of one
+            for process in processes:
+                if process.is_alive():
+                    getattr(process, end)()
+            for process in processes:
+                process.join(max(0.0, deadline - time.monotonic()))
+    if manager is not None:
+        manager.join(_GRACE_SECONDS)
+        if manager.is_alive() and calls is not None:  # still writing tasks that nobody reads any more
+            calls._reader.close()
+            manager.join(_GRACE_SECONDS)
 
 
 def _dask_cluster(address: str, n_workers: int | None) -> Iterator[Executor]:
