@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "check_splits",
     "cpu_seconds",
     "data_folder",
     "parse_arguments",
@@ -89,6 +90,31 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], title:
     for row in text:
         print(line(row))
     sys.stdout.flush()
+
+
+def check_splits(name: str, found: Mapping[str, str]) -> None:
+    """Compare the hashes of the splits of a run with those kept in ``splits/NAME.json``.
+
+    Parameters
+    ----------
+    name : of the benchmark.
+    found : hash by what was split, with the settings it depends on. What the file does not name
+        (a smoke run, another seed) is not compared.
+
+    Raises
+    ------
+    SystemExit
+        If rows stand elsewhere than in the run whose figures are published: figures of different
+        splits are not comparable.
+    """
+    path = Path(__file__).resolve().parent / "splits" / f"{name}.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    moved = sorted(key for key, value in found.items() if kept.get(key, value) != value)
+    if moved:
+        raise SystemExit(
+            f"the splits of {', '.join(moved)} are not those in {path}: the data or the way of splitting changed. "
+            "Compare no figures with earlier ones; write the new hashes to the file with a new line in the changelog."
+        )
 
 
 def write_results(path: Path | None, figures: Mapping[str, float], **meta: Any) -> None:

@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from _common import cpu_seconds, parse_arguments, print_table, write_results
+from _common import check_splits, cpu_seconds, parse_arguments, print_table, write_results
 
 from ionbridge.applications.electrodes import ElectrodeTask, available_tasks
 from ionbridge.datasets.synthetic_shifts import INPUTS, OUTPUT, SHIFTS, make_shift, shuffled
@@ -88,21 +88,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"skipped {name}: {reason.splitlines()[0]}")
     figures: dict[str, float] = {}
     hashes: dict[str, str] = {}
+    splits: dict[str, str] = {}
     with open_executor() as executor:
         results = {}
         for name, task in wanted.items():
             results[name] = study_task(task, settings, transferring, baselines, options.seed, executor)
             report_task(task, results[name])
             hashes |= {f"{name}/source": task.source.sha256, f"{name}/target": task.target.sha256}
+            splits[f"{name}/{settings.n_splits} splits/seed {options.seed}"] = results[name].facts[
+                "splits_sha256"
+            ]
+            check_splits("electrodes", splits)
         figures |= task_figures(results, baselines)
         figures |= shuffled_figures(wanted, results, settings, options.seed, executor)
         figures |= shift_figures(settings, options.seed, executor)
     report_figures(figures)
     wall, cpu = time.perf_counter() - start[0], cpu_seconds() - start[1]
     print(f"\n{wall:.0f} s, {cpu:.0f} CPU-s")
-    write_results(
-        options.out, figures, seed=options.seed, data=hashes, wall_s=wall, cpu_s=cpu, smoke=options.smoke
-    )
+    meta = {"seed": options.seed, "data": hashes, "splits": splits, "smoke": options.smoke}
+    write_results(options.out, figures, wall_s=wall, cpu_s=cpu, **meta)
 
 
 def narrowing(parser: argparse.ArgumentParser) -> None:

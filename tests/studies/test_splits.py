@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ionbridge.exceptions import InsufficientDataError
-from ionbridge.studies.splits import nested_rows, repeated_splits
+from ionbridge.studies.splits import nested_rows, repeated_splits, splits_sha256
 
 
 def test_test_rows_are_never_training_rows_and_sizes_are_nested() -> None:
@@ -47,3 +47,11 @@ def test_source_rows_are_nested_over_sizes() -> None:
     small, large = nested_rows(40, 5, 0, 0), nested_rows(40, 20, 0, 0)
     assert set(small) < set(large)
     np.testing.assert_array_equal(nested_rows(40, "all", 0, 0), np.arange(40))
+
+
+def test_the_hash_of_splits_names_every_row_and_its_place() -> None:
+    splits = repeated_splits(12, 3)
+    assert splits_sha256(splits) == splits_sha256(repeated_splits(12, 3))
+    assert splits_sha256(splits) == "113a320296cc747b073a3cc8790763d770ba596cb638ee9e06537e0a49a5099e"
+    others = (repeated_splits(12, 4), repeated_splits(13, 3), repeated_splits(12, 3, random_state=1))
+    assert len({splits_sha256(s) for s in (splits, *others)}) == 4

@@ -31,7 +31,7 @@ from ionbridge.studies.arrays import StudyArrays
 from ionbridge.studies.design import Size, StudyDesign
 from ionbridge.studies.metrics import evaluate
 from ionbridge.studies.result import EXCLUSION_COLUMNS, PREDICTION_COLUMNS, TRIAL_COLUMNS, StudyResult
-from ionbridge.studies.splits import Split, nested_rows, repeated_splits
+from ionbridge.studies.splits import Split, nested_rows, repeated_splits, splits_sha256
 from ionbridge.transfer import AbstractStrategy, TransferProblem, fit_many
 
 __all__ = ["run_study"]
@@ -117,6 +117,7 @@ def run_study(
     store = None if folder is None else Path(folder) / "tasks.jsonl"
     facts = _facts(source, target, arrays, [name for name in design.names if name not in (strategies or {})])
     facts["notes"] += size_notes
+    facts["splits_sha256"] = splits_sha256(splits)
     identity = _identity(design, facts, strategies or {})
     kept = _stored(store, identity, resume)
     missing = [unit for unit in units if unit.key not in kept]

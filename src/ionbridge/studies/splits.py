@@ -5,6 +5,7 @@ Which sizes and how many splits is decided in `design.py`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from ionbridge.exceptions import InsufficientDataError
 from ionbridge.studies.design import Size
 
-__all__ = ["Split", "nested_rows", "repeated_splits"]
+__all__ = ["Split", "nested_rows", "repeated_splits", "splits_sha256"]
 
 IntArray = NDArray[np.int64]
 
@@ -83,6 +84,18 @@ def repeated_splits(
             )
         splits.append(Split(index, np.flatnonzero(is_test), train))
     return splits
+
+
+def splits_sha256(splits: Sequence[Split]) -> str:
+    """Hash of which rows stand where in every split, hexadecimal; equal on every machine.
+
+    Two studies with the same hash held out the same rows, and learned from the same rows in the same order.
+    """
+    digest = hashlib.sha256(b"ionbridge splits 1")
+    for split in splits:
+        for rows in (split.test, split.train):
+            digest.update(np.array([len(rows), *rows], dtype="<i8").tobytes())
+    return digest.hexdigest()
 
 
 def nested_rows(n_rows: int, size: Size, random_state: int, seed: int) -> IntArray:
