@@ -34,6 +34,7 @@ COMMANDS = {
     "lifetime": ("ionbridge.cli.lifetime", "Predict cycle life from the first cycles of a cell."),
     "rom": ("ionbridge.cli.rom", "Simulate cells with reduced-order models of any chemistry."),
     "screen": ("ionbridge.cli.screen", "Rank candidate materials, and run the calculations worth running."),
+    "ageing": ("ionbridge.cli.ageing", "Simulate how cells age, learn it, and predict a new chemistry."),
     "models": ("ionbridge.cli.models", "List, show, compare, delete and exchange saved models."),
     "data": ("ionbridge.cli.data", "Check and describe tables, and start new ones."),
     "cite": ("ionbridge.cli.cite", "List the publications that a model, study or strategy rests on."),

@@ -1,0 +1,283 @@
+"""`ionbridge ageing`: simulate ageing histories, learn from them, adapt to a new chemistry, predict.
+
+The work is done by `ionbridge.physics.cells` and `ionbridge.applications.cell_rom`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ionbridge.cli.options import command as make_command
+from ionbridge.cli.options import executor_option, load_model, seed_option
+from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
+from ionbridge.cli.parsing import LEVEL, MODEL, RANGE, SETTING, STRATEGY, resolved
+
+__all__ = ["command"]
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+IN_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("ageing", no_args_is_help=True)
+def command() -> None:
+    """Simulate how cells age, and learn it: fade, resistance, SEI, plating, material loss, cracks.
+
+    Histories are simulated by PyBaMM (extra: cells). What they rest on is printed and kept with them.
+    """
+
+
+@make_command(
+    "generate",
+    """
+    ionbridge ageing generate NMC --histories 300 --out nmc.json
+    ionbridge ageing generate LFP --histories 20 --range 'cell_temperature=10:40 degC' --out lfp.json
+    """,
+    command,
+)
+@click.argument("chemistry")
+@click.option(
+    "--histories", "n_histories", type=click.IntRange(1), default=100, show_default=True, help="How many."
+)
+@click.option("--out", type=FILE, required=True, help="Write the histories to this JSON file.")
+@click.option(
+    "--cycles",
+    type=click.FloatRange(1),
+    default=500.0,
+    show_default=True,
+    help="Equivalent full cycles of each.",
+)
+@click.option(
+    "--factor",
+    type=click.FloatRange(1, 100),
+    default=10.0,
+    show_default=True,
+    help="Accelerate side reactions; one simulated cycle counts for as many.",
+)
+@click.option(
+    "--model",
+    type=click.Choice(["SPM", "DFN"]),
+    default="SPM",
+    show_default=True,
+    help="Reduced or full-order model.",
+)
+@click.option("--range", "ranges", type=RANGE, multiple=True, help="Where a condition lies; repeatable.")
+@executor_option
+@seed_option
+def _generate(
+    console: Console,
+    chemistry: str,
+    n_histories: int,
+    out: Path,
+    cycles: float,
+    factor: float,
+    model: str,
+    ranges: Sequence[tuple[str, Any]],
+    executor: str | None,
+    seed: int,
+) -> None:
+    """Simulate ageing histories of CHEMISTRY (NMC, LCO or LFP) under a spread of conditions.
+
+    Finished histories are kept beside the output until all are there: the same command resumes.
+    """
+    from ionbridge.execution import open_executor
+    from ionbridge.physics.cells.ageing_histories import (
+        CONDITIONS,
+        ageing_design,
+        by_field,
+        generate_histories,
+    )
+
+    known = {item.name: item for item in CONDITIONS.values()}
+    design = ageing_design(n_histories, ranges=by_field(resolved(dict(ranges), known)), random_state=seed)
+    store = out.with_name(f".{out.name}.unfinished")
+    with open_executor(executor) as pool:
+        made = generate_histories(
+            chemistry,
+            design,
+            equivalent_cycles=cycles,
+            factor=factor,
+            model=model,
+            executor=pool,
+            store=store,
+            progress=console.progress,
+        )
+    made.save(out)
+    store.unlink(missing_ok=True)
+    told = {
+        "chemistry": chemistry,
+        "histories": len(made),
+        "ended early": sum(bool(h.stopped) for h in made.histories),
+        "failed": len(made.failures),
+    }
+    for text in made.assumptions:
+        console.note(f"assumed: {text}")
+    for name, reason in made.failures.items():
+        console.note(f"{name} failed: {reason}")
+    payload = {**told, "failures": dict(made.failures), "assumptions": list(made.assumptions)}
+    console.result(payload, format_pairs(told))
+    console.saved("histories", out)
+
+
+def _learning_options(function: Any) -> Any:
+    for option in (
+        click.option("--overwrite", is_flag=True, help="Replace the model of this name."),
+        click.option(
+            "--level", type=LEVEL, default=0.9, show_default=True, help="Coverage of the intervals."
+        ),
+        click.option(
+            "--cycles",
+            "n_cycles",
+            type=click.FloatRange(1),
+            default=500.0,
+            show_default=True,
+            help="Equivalent cycles up to which is predicted.",
+        ),
+        click.option("--name", required=True, help="Name of the model in the library."),
+    ):
+        function = option(function)
+    return function
+
+
+@make_command("train", "ionbridge ageing train nmc.json --name nmc-ageing", command)
+@click.argument("histories", type=IN_FILE)
+@_learning_options
+def _train(console: Console, histories: Path, **settings: Any) -> None:
+    """Learn from the HISTORIES of one chemistry."""
+    _learn(console, histories, None, strategy="gaussian_process", **settings)
+
+
+@make_command("adapt", "ionbridge ageing adapt nmc.json lfp.json --name lfp-ageing", command)
+@click.argument("source", type=IN_FILE)
+@click.argument("target", type=IN_FILE)
+@click.option(
+    "--strategy", type=STRATEGY, default="hierarchical_gp", show_default=True, help="How the source is used."
+)
+@_learning_options
+def _adapt(console: Console, source: Path, target: Path, **settings: Any) -> None:
+    """Adapt what SOURCE histories teach to the few histories of TARGET."""
+    _learn(console, target, source, **settings)
+
+
+def _learn(
+    console: Console, target: Path, source: Path | None, name: str, overwrite: bool, **settings: Any
+) -> None:
+    from ionbridge.applications.cell_rom.ageing import AgeingModel
+    from ionbridge.library import ModelLibrary
+    from ionbridge.physics.cells.ageing_histories import load_histories
+
+    model = AgeingModel(**settings).fit(
+        load_histories(target), None if source is None else load_histories(source)
+    )
+    card = ModelLibrary().save(
+        model,
+        name,
+        metrics={f"cv_error_{key}": value for key, value in model.errors_.items()},
+        verdict=model.verdict_,
+        tags=("ageing", "simulated"),
+        notes="Learned from simulated histories. " + " ".join(f"{text}." for text in model.assumptions_),
+        overwrite=overwrite,
+    )
+    headers = ["indicator", "error [%]", "target alone [%]"]
+    rows = [(key, 100 * value, 100 * model.errors_target_only_[key]) for key, value in model.errors_.items()]
+    payload = {
+        "model": card.name,
+        "verdict": model.verdict_,
+        "errors": model.errors_,
+        "errors_target_only": model.errors_target_only_,
+    }
+    text = f"leave-out error of the value after {model.n_cycles:g} equivalent cycles\n{format_table(headers, rows)}"
+    console.result(payload, f"{text}\n{model.verdict_}")
+
+
+@make_command(
+    "predict",
+    """
+    ionbridge ageing predict lfp-ageing --set charge_rate=0.5 --set 'cell_temperature=35 degC'
+    ionbridge ageing predict lfp-ageing conditions.csv --out ageing.csv --plot ageing.png
+    """,
+    command,
+)
+@click.argument("model", type=MODEL)
+@click.argument("conditions", type=IN_FILE, required=False)
+@click.option("--set", "settings", type=SETTING, multiple=True, help="A condition of one cell; repeatable.")
+@click.option("--level", type=LEVEL, help="Coverage of the intervals; by default, the model's own.")
+@click.option("--out", type=FILE, help="Write the table to this CSV file.")
+@click.option("--plot", type=FILE, help="Draw trajectories with intervals to this image.")
+def _predict(
+    console: Console,
+    model: str,
+    conditions: Path | None,
+    settings: Sequence[tuple[str, Any]],
+    level: float | None,
+    out: Path | None,
+    plot: Path | None,
+) -> None:
+    """Predict ageing with the saved MODEL, for the rows of CONDITIONS or for one cell given by --set.
+
+    What is not given is as in the parameter set: 0.5C charge, 1C discharge, 25 degC, full depth.
+    """
+    from ionbridge.applications.cell_rom.ageing import AgeingModel
+    from ionbridge.applications.cell_rom.ageing_plots import plot_ageing
+    from ionbridge.physics.cells.ageing import AgeingConditions
+    from ionbridge.physics.cells.ageing_histories import by_field
+
+    fitted = load_model(model)
+    if not isinstance(fitted, AgeingModel):
+        raise click.UsageError(f"{model} is not a model of ageing; make one with 'ionbridge ageing adapt'.")
+    if (conditions is None) == (not settings):
+        raise click.UsageError("give either a file of CONDITIONS or one or more --set.")
+    if conditions is None:
+        known = {item.name: item for item in fitted.inputs}
+        rows: Any = [AgeingConditions(**by_field(resolved(_known(settings, known), known)))]
+    else:
+        from ionbridge.datasets import read_new_rows
+
+        rows = read_new_rows(conditions, fitted.inputs).table
+    prediction = fitted.predict(rows, level=level)
+    table = prediction.end_table()
+    headers, values = list(table.columns), table.to_numpy(dtype=object).tolist()
+    if out is not None:
+        write_csv(out, headers, values)
+    console.result({"model": model, **prediction.to_dict()}, _readable(prediction, fitted.n_cycles))
+    if out is not None:
+        console.saved("table", out)
+    if plot is not None:
+        console.saved("plot", plot_ageing(prediction, plot))
+
+
+def _known(settings: Sequence[tuple[str, Any]], known: Any) -> dict[str, Any]:
+    from ionbridge.exceptions import UnknownNameError
+
+    for name, _ in settings:
+        if name not in known:
+            raise UnknownNameError.for_name(name, known, "condition")
+    return dict(settings)
+
+
+def _readable(prediction: Any, n_cycles: float) -> str:
+    rows = []
+    for i, reason in enumerate(prediction.reasons or [""] * len(prediction.in_domain)):
+        for name in prediction.mean:
+            low, high = prediction.lower[name][i, -1], prediction.upper[name][i, -1]
+            rows.append((i + 1, name, prediction.mean[name][i, -1], low, high, reason))
+    headers = ["cell", "indicator", "value", "lower", "upper", "outside because"]
+    level = f"{100 * prediction.level:g} % interval"
+    return f"after {n_cycles:g} equivalent cycles, with {level}\n{format_table(headers, rows)}"
+
+
+@make_command("evaluate", "ionbridge ageing evaluate lfp-ageing lfp_test.json", command)
+@click.argument("model", type=MODEL)
+@click.argument("histories", type=IN_FILE)
+def _evaluate(console: Console, model: str, histories: Path) -> None:
+    """Compare MODEL with HISTORIES that it has not seen."""
+    from ionbridge.applications.cell_rom.ageing import evaluate_ageing
+    from ionbridge.physics.cells.ageing_histories import load_histories
+
+    table = evaluate_ageing(load_model(model), load_histories(histories))
+    headers = ["indicator", "error at the end [%]", "error at half [%]", "coverage [-]", "histories"]
+    payload = {"model": model, "indicators": table.set_index("indicator").to_dict("index")}
+    console.result(payload, format_table(headers, table.to_numpy(dtype=object).tolist()))
