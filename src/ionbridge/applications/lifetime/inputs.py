@@ -21,6 +21,7 @@ from ionbridge.applications.lifetime.features import (
     join_features,
 )
 from ionbridge.datasets.cycling import CyclingRecord
+from ionbridge.exceptions import DataError
 
 __all__ = ["CellInputs", "curve_cycles", "has_curves"]
 
@@ -96,6 +97,12 @@ class CellInputs:
         summaries = cycle_summaries(records, self.n_cycles, columns=self.columns)
         if not self.with_curves:
             return summaries
+        bare = [r.cell_id for r in records if CURVES not in r.curves]
+        if bare:
+            raise DataError(
+                f"discharge curves are used, but cell {bare[0]!r} has none ({len(bare)} such cells); leave these "
+                "cells out, or train without curves."
+            )
         early = 10 if self.n_cycles >= LONG_WINDOW else 5
         return join_features(curve_features(records, "full", early=early, late=self.n_cycles), summaries)
 

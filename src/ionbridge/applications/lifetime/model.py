@@ -220,7 +220,7 @@ class LifetimeModel(BaseEstimator):
         """Intervals and errors from the cells that were left out."""
         self.intervals_ = LifeIntervals.from_fitted(self.strategy_, y)
         left_out = np.flatnonzero(self.strategy_.fold_ >= 0)
-        self.judged_ids_ = [target[i].cell_id for i in left_out]
+        self.judged_ids_ = [target[int(i)].cell_id for i in left_out]
         self.judged_fold_ = self.strategy_.fold_[left_out]
         error = np.abs(self.strategy_.out_of_fold_ / y - 1.0)[left_out]
         self.cv_mape_ = float(100.0 * error.mean())
