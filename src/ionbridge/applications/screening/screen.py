@@ -1,0 +1,390 @@
+"""Screening: candidates, the few known values and a source in; a ranked table and the next calculations out.
+
+The closed loop with an engine is `loop.py`, the report `report.py`; nothing is printed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from ionbridge.applications.screening.entries import (
+    Entry,
+    EntrySet,
+    Features,
+    feature_table,
+    read_candidates,
+    read_known,
+    read_source,
+)
+from ionbridge.applications.screening.screening_model import ScreeningModel, nearest_names
+from ionbridge.datasets.problems import Problem
+from ionbridge.exceptions import ConfigurationError, DataError
+from ionbridge.models import Prediction
+from ionbridge.quantities import Quantity, quantity
+
+__all__ = ["Goal", "ScreeningResult", "next_calculations", "screen", "screen_files"]
+
+FloatArray = NDArray[np.float64]
+_DEFAULT_N_NEXT = 5
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is looked for.
+
+    Parameters
+    ----------
+    quantity_name : of the catalogue.
+    threshold : value that a material must be beyond [house unit].
+    below : whether small values are wanted.
+    """
+
+    quantity_name: str = "migration_barrier"
+    threshold: float = 0.35
+    below: bool = True
+
+    @property
+    def quantity(self) -> Quantity:
+        """The quantity itself."""
+        return quantity(self.quantity_name)
+
+    def met(self, values: FloatArray) -> NDArray[np.bool_]:
+        """Whether values are beyond the threshold, shape of `values`."""
+        return values < self.threshold if self.below else values > self.threshold
+
+    def __str__(self) -> str:
+        """Return ``migration barrier < 0.35 eV``."""
+        unit = "" if self.quantity.unit == "1" else f" {self.quantity.unit}"
+        name = self.quantity_name.replace("_", " ")
+        return f"{name} {'<' if self.below else '>'} {self.threshold:g}{unit}"
+
+
+@dataclass(frozen=True)
+class ScreeningResult:
+    """Ranked candidates and what stands behind the ranking.
+
+    Parameters
+    ----------
+    goal : what was looked for.
+    table : one row a candidate, best first: ``rank``, ``name``, ``formula``, ``ion``, ``value``, ``lower``,
+        ``upper``, ``probability``, ``known`` (NaN where not), ``in_domain``, ``reasons``, ``host``.
+    next_names : candidates whose calculation would tell most, most useful first.
+    next_table : those rows with ``utility`` and ``why``.
+    model : the fitted `ScreeningModel`.
+    prediction : of all candidates, in the order of `entries`.
+    entries : all candidates.
+    known : known values by candidate name [house unit].
+    source_label, n_source : of the source; empty and 0 without one.
+    problems : what was wrong with inputs, by entry.
+    notes : what a reader must know.
+    """
+
+    goal: Goal
+    table: pd.DataFrame
+    next_table: pd.DataFrame
+    model: ScreeningModel
+    prediction: Prediction
+    entries: tuple[Entry, ...]
+    known: dict[str, float]
+    source_label: str = ""
+    n_source: int = 0
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    source_features: Features | None = field(default=None, repr=False)
+
+    @property
+    def next_names(self) -> tuple[str, ...]:
+        """Candidates whose calculation would tell most."""
+        return tuple(self.next_table["name"])
+
+    @property
+    def expected_hits(self) -> float:
+        """Sum of the probabilities of candidates that are not known yet: hits to expect among them."""
+        unknown = self.table["known"].isna()
+        return float(self.table.loc[unknown, "probability"].sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dictionary."""
+        rows = self.table.astype(object).where(self.table.notna(), None).to_dict("records")
+        verdict = self.model.verdict_
+        return {
+            "goal": {
+                "quantity": self.goal.quantity_name,
+                "unit": self.goal.quantity.unit,
+                "threshold": self.goal.threshold,
+                "below": self.goal.below,
+            },
+            "level": self.prediction.level,
+            "candidates": rows,
+            "next": self.next_table.astype(object).to_dict("records"),
+            "verdict": {name: getattr(verdict, name) for name in verdict.__dataclass_fields__},
+            "expected_hits": self.expected_hits,
+            "n_known": len(self.known),
+            "n_source": self.n_source,
+            "source": self.source_label,
+            "cross_validated_error": self.model.cv_mae_,
+            "problems": [problem.to_dict() for problem in self.problems],
+            "notes": list(self.notes),
+        }
+
+
+def screen(
+    candidates: EntrySet,
+    known: Mapping[str, float],
+    goal: Goal,
+    source: EntrySet | None = None,
+    *,
+    extra_known: EntrySet | None = None,
+    strategy: Any = "auto",
+    level: float = 0.9,
+    n_next: int = _DEFAULT_N_NEXT,
+    random_state: int = 0,
+    problems: Sequence[Problem] = (),
+) -> ScreeningResult:
+    """Rank candidates by the probability of meeting a goal.
+
+    Parameters
+    ----------
+    candidates : materials to rank.
+    known : the few known values by name of a candidate [house unit].
+    goal : what is looked for.
+    source : materials of another family with known values; those that share a host with a candidate are kept,
+        but their groups stay together in validation.
+    extra_known : known materials of the target family that are no candidates.
+    strategy : ``auto``, a registered name or an unfitted strategy.
+    level : nominal coverage of the intervals.
+    n_next : number of calculations to propose.
+    random_state : seed.
+    problems : found while reading, to be reported.
+
+    Raises
+    ------
+    DataError
+        If there is no candidate.
+    InsufficientDataError
+        If there is too little to learn from.
+    """
+    entries = candidates.entries
+    table = feature_table(entries)
+    is_known = np.array([entry.name in known for entry in entries])
+    target_entries = [entry for entry in entries if entry.name in known]
+    values = [known[entry.name] for entry in target_entries]
+    if extra_known is not None and extra_known.values is not None:
+        target_entries += list(extra_known.entries)
+        values += [extra_known.values[entry.name] for entry in extra_known.entries]
+    target = feature_table(target_entries) if target_entries else None
+    source_table = None if source is None else feature_table(source.entries)
+    y_source = (
+        None
+        if source is None or source.values is None
+        else np.array([source.values[n] for n in source.names])
+    )
+    model = ScreeningModel(goal.quantity_name, strategy, level, random_state).fit(
+        target, np.array(values), source_table, y_source
+    )
+    model.target_domain_ = {"name": candidates.label or "candidates", "origin": "unknown"}
+    model.source_domain_ = None if source is None else {"name": source.label or "source", "origin": "unknown"}
+    prediction = model.predict(table)
+    chance = model.chance(table, goal.threshold, below=goal.below)
+    ranked = _ranked(entries, prediction, chance, known, goal)
+    proposals = next_calculations(model, table, entries, chance, is_known, known, goal, n_next)
+    notes = _notes(model, source, candidates, prediction)
+    return ScreeningResult(
+        goal, ranked, proposals, model, prediction, entries, {n: v for n, v in known.items()},
+        "" if source is None else source.label, 0 if source is None else len(source),
+        (*candidates.problems, *problems), notes, source_table,
+    )  # fmt: skip
+
+
+def _ranked(
+    entries: Sequence[Entry],
+    prediction: Prediction,
+    chance: FloatArray,
+    known: Mapping[str, float],
+    goal: Goal,
+) -> pd.DataFrame:
+    measured = np.array([known.get(entry.name, np.nan) for entry in entries])
+    is_known = np.isfinite(measured)
+    shown = np.where(is_known, measured, prediction.mean)
+    probability = np.where(is_known, goal.met(measured).astype(float), chance)
+    frame = pd.DataFrame(
+        {
+            "name": [entry.name for entry in entries],
+            "formula": [entry.formula for entry in entries],
+            "ion": [entry.ion for entry in entries],
+            "value": shown,
+            "lower": np.where(is_known, measured, prediction.lower),
+            "upper": np.where(is_known, measured, prediction.upper),
+            "probability": probability,
+            "known": measured,
+            "in_domain": prediction.in_domain | is_known,
+            "reasons": ["" if k else r for k, r in zip(is_known, prediction.reasons, strict=True)],
+            "host": [entry.group for entry in entries],
+        }
+    )
+    frame["_order"] = frame["value"] if goal.below else -frame["value"]
+    frame = frame.sort_values(["probability", "_order"], ascending=[False, True], kind="stable")
+    frame = frame.drop(columns="_order").reset_index(drop=True)
+    frame.insert(0, "rank", np.arange(1, len(frame) + 1))
+    return frame
+
+
+def next_calculations(
+    model: ScreeningModel,
+    table: Features,
+    entries: Sequence[Entry],
+    chance: FloatArray,
+    is_known: NDArray[np.bool_],
+    known: Mapping[str, float],
+    goal: Goal,
+    n_next: int,
+) -> pd.DataFrame:
+    """Candidates whose calculation is worth most: likely hits, and what is not known yet.
+
+    The utility is the probability of meeting the goal plus the uncertainty of that answer
+    (``2 sqrt(p (1 - p))``, weighted by a half), plus the expected improvement over the best known value
+    relative to the largest one. Candidates are picked one after the other; likeness to those already
+    picked and known lowers it, so that no two twins are computed.
+
+    Parameters
+    ----------
+    chance : shape (n_candidates,); probability of meeting the goal.
+    is_known : shape (n_candidates,)
+    n_next : how many; fewer where there are no more.
+
+    Returns
+    -------
+    data frame with ``name``, ``formula``, ``value``, ``probability``, ``utility`` and ``why``.
+    """
+    best = (
+        min(known.values(), default=goal.threshold)
+        if goal.below
+        else max(known.values(), default=goal.threshold)
+    )
+    gain = model.expected_improvement(table, best, below=goal.below)
+    doubt = np.sqrt(np.clip(chance * (1 - chance), 0.0, None))
+    utility = chance + doubt + 0.5 * gain / max(float(gain.max()), 1e-12)
+    X = table.columns(model.names_) / model.applicability_.scale
+    distance = cdist(X, X) / np.sqrt(X.shape[1])
+    typical = float(np.median(distance[distance > 0])) if (distance > 0).any() else 1.0
+    nearest = distance[:, is_known].min(axis=1) if is_known.any() else np.full(len(X), np.inf)
+    open_rows = ~is_known
+    mean = model.strategy_.predict(table.columns(model.names_))
+    rows = []
+    for _ in range(min(n_next, int(open_rows.sum()))):
+        novelty = 1.0 - np.exp(-((nearest / (0.5 * typical)) ** 2))
+        score = np.where(open_rows, utility * (0.25 + 0.75 * novelty), -np.inf)
+        picked = int(np.argmax(score))
+        rows.append(
+            {
+                "name": entries[picked].name,
+                "formula": entries[picked].formula,
+                "value": float(mean[picked]),
+                "probability": float(chance[picked]),
+                "utility": float(score[picked]),
+                "why": _why(chance[picked], novelty[picked]),
+            }
+        )
+        open_rows[picked] = False
+        nearest = np.minimum(nearest, distance[:, picked])
+    columns = ["name", "formula", "value", "probability", "utility", "why"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _why(chance: float, novelty: float) -> str:
+    hit = "likely hit" if chance > 0.7 else "unlikely hit" if chance < 0.3 else "undecided"
+    return f"{hit}, {'unlike' if novelty > 0.5 else 'like'} those known"
+
+
+def _notes(
+    model: ScreeningModel, source: EntrySet | None, candidates: EntrySet, prediction: Prediction
+) -> tuple[str, ...]:
+    notes = []
+    if not model.uses_target_:
+        notes.append(
+            f"only {len(model.y_target_)} known target materials: predictions are those of the source alone, and intervals "
+            "hold only as far as the target is like it"
+        )
+    n_outside = int((~prediction.in_domain).sum())
+    if n_outside:
+        notes.append(
+            f"{n_outside} of {len(candidates)} candidates are unlike everything known; their intervals are not to be believed"
+        )
+    if candidates.n_left_out:
+        notes.append(f"{candidates.n_left_out} inputs could not be used; see the problems")
+    if source is not None:
+        shared = len({e.group for e in source.entries} & {e.group for e in candidates.entries})
+        if shared:
+            notes.append(f"{shared} host compositions of the candidates are in the source too")
+    return tuple(notes)
+
+
+def screen_files(
+    candidates: str | Path,
+    goal: Goal,
+    known: str | Path | None = None,
+    source: str | Path | None = None,
+    *,
+    ion: str | None = None,
+    disorder: Literal["refuse", "dominant", "order"] = "refuse",
+    executor: Executor | None = None,
+    progress: bool = False,
+    **settings: Any,
+) -> ScreeningResult:
+    """`screen` on files; see `read_candidates`, `read_known` and `read_source` for their forms.
+
+    Parameters
+    ----------
+    candidates : folder of crystals, or CSV of formulas.
+    known : CSV of the few known values by name, or by formula.
+    source : of another family; None to learn from the known ones alone.
+    ion : element that moves.
+    disorder : what to do about partially occupied sites.
+    settings : of `screen`.
+    """
+    read = read_candidates(candidates, ion=ion, disorder=disorder, executor=executor, progress=progress)
+    if not read.entries:
+        shown = "; ".join(str(p) for p in read.problems[:3])
+        raise DataError(f"none of the {len(read.problems)} inputs of {candidates} can be used. {shown}")
+    values: dict[str, float] = {}
+    problems: list[Problem] = []
+    if known is not None:
+        found, _, of_known = read_known(known, goal.quantity_name)
+        values, unmatched = _matched(found, read, Path(known).name)
+        problems += [*of_known, *unmatched]
+    if not values and source is None:
+        raise ConfigurationError(
+            "a screening needs known values (--known) or a source (--source); got neither."
+        )
+    learned = None
+    if source is not None:
+        learned = read_source(source, goal.quantity_name, ion=ion, executor=executor, progress=progress)
+        problems += list(learned.problems)
+    return screen(read, values, goal, learned, problems=problems, **settings)
+
+
+def _matched(found: Mapping[str, float], read: EntrySet, file: str) -> tuple[dict[str, float], list[Problem]]:
+    """Known values by candidate name; unknown names are problems with the nearest known one."""
+    by_name = {entry.name: entry.name for entry in read.entries}
+    by_name |= {Path(entry.name).stem: entry.name for entry in read.entries}
+    formulas: dict[str, list[str]] = {}
+    for entry in read.entries:
+        formulas.setdefault(entry.formula, []).append(entry.name)
+    values, problems = {}, []
+    for name, value in found.items():
+        place = by_name.get(name) or by_name.get(Path(name).stem)
+        if place is None:
+            remedy = f"It is left out.{nearest_names(name, read.names)}"
+            problems.append(Problem("warning", file, "the name of a candidate", remedy, value=repr(name)))
+        else:
+            values[place] = value
+    return values, problems
