@@ -40,8 +40,8 @@ ENGINES = [
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda e: e.name)
 def test_engines_declare_outputs_cost_and_bias(engine: object) -> None:
-    assert isinstance(engine, type(engine))
-    assert engine.outputs and all(q.unit for q in engine.outputs)  # type: ignore[attr-defined]
+    assert engine.outputs  # type: ignore[attr-defined]
+    assert all(q.unit for q in engine.outputs)  # type: ignore[attr-defined]
     assert {b.output for b in engine.biases} == set(engine.output_names)  # type: ignore[attr-defined]
     assert all(b.reference.text and b.low <= b.high for b in engine.biases)  # type: ignore[attr-defined]
     structure = layered()
@@ -66,9 +66,9 @@ def test_bond_valence_finds_the_easy_direction_of_olivine() -> None:
         pytest.param(
             BondValenceBarrier(ion="Na"), layered(), "holds no Na; it holds Co, Li, O", id="no mobile ion"
         ),
-        pytest.param(BondValenceBarrier(), layered(a=0.5), "nuclei are at least 0.6 Å apart", id="overlap"),
+        pytest.param(BondValenceBarrier(), layered(a=0.5), "nuclei are at least 0\\.6 Å apart", id="overlap"),
         pytest.param(
-            ChgnetRelaxation(), layered(a=0.5), "nuclei are at least 0.6 Å apart", id="overlap chgnet"
+            ChgnetRelaxation(), layered(a=0.5), "nuclei are at least 0\\.6 Å apart", id="overlap chgnet"
         ),
         pytest.param(ChgnetDiffusivity(ion="Na"), layered(), "holds no Na", id="no mobile ion in dynamics"),
     ],
@@ -81,7 +81,7 @@ def test_bad_structures_are_refused(engine: object, structure: Structure, match:
 def test_settings_are_checked() -> None:
     with pytest.raises(ConfigurationError, match="'ion' of BondValenceBarrier must be one of"):
         BondValenceBarrier(ion="Fe")
-    with pytest.raises(ConfigurationError, match="resolution of 0.05 to 1 Å"):
+    with pytest.raises(ConfigurationError, match=r"resolution of 0\.05 to 1 Å"):
         BondValenceBarrier(resolution=3.0)
     with pytest.raises(ConfigurationError, match="n_images and max_steps of at least 1"):
         ChgnetBarrier(n_images=0)
@@ -132,7 +132,7 @@ def _relaxed(name: str) -> Structure:
 def test_olivine_has_its_known_barrier(tmp_path: Path) -> None:
     """[010] in LiFePO4: CHGNet 0.19 eV measured beforehand, density functional theory 0.27 eV."""
     structure = _relaxed("LiFePO4")
-    path = vacancy_path(structure, *_hop(structure, "Li"), min_height=4.7)
+    path = vacancy_path(structure, *_hop(structure, "Li"), min_height=8.0)
     outcome = run_batch(ChgnetBarrier(n_images=3), {"LFP": path}, cache=tmp_path)
     assert outcome.results["LFP"].values["migration_barrier"] == pytest.approx(0.194, abs=0.03)
 

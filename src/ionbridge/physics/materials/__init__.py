@@ -15,7 +15,7 @@ from ionbridge.physics.materials.dynamics import (
     nernst_einstein,
 )
 from ionbridge.physics.materials.paths import divacancy_path, supercell, tetrahedral_site, vacancy_path
-from ionbridge.physics.materials.prototypes import PROTOTYPES, prototype
+from ionbridge.physics.materials.prototypes import PROTOTYPES, prototype, substituted
 from ionbridge.physics.materials.relaxation import (
     CHARGES,
     METALS,
@@ -48,6 +48,7 @@ __all__ = [
     "nernst_einstein",
     "prototype",
     "run_batch",
+    "substituted",
     "supercell",
     "tetrahedral_site",
     "vacancy_path",

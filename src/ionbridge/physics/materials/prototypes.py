@@ -5,12 +5,15 @@ No measured property is stored here, only where atoms sit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from ionbridge.datasets import Domain, Provenance
 from ionbridge.datasets.structures import Structure
 from ionbridge.exceptions import UnknownNameError
 from ionbridge.plugins import import_extra
 
-__all__ = ["PROTOTYPES", "prototype"]
+__all__ = ["PROTOTYPES", "prototype", "substituted"]
 
 # name: space group, cell (a, b, c [Å], alpha, beta, gamma [deg]), sites (element, x, y, z), source
 _Site = tuple[str, float, float, float]
@@ -51,6 +54,7 @@ PROTOTYPES: dict[str, tuple[str, tuple[float, ...], tuple[_Site, ...], str]] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=16)
 def prototype(name: str) -> Structure:
     """Build one of the `PROTOTYPES`, unrelaxed.
 
@@ -71,3 +75,38 @@ def prototype(name: str) -> Structure:
     return Structure.from_pymatgen(
         made, name, Domain(name, origin="literature"), Provenance(source, reader="prototype")
     )
+
+
+def substituted(structure: Structure, elements: Mapping[str, str], name: str = "") -> Structure:
+    """Exchange elements, and scale the cell by the change of the mean bond length that their radii suggest.
+
+    A guess to start a relaxation or a quick screening from, not a relaxed crystal.
+
+    Parameters
+    ----------
+    structure : to start from.
+    elements : old to new symbol.
+    name : of the new one; by default its formula.
+
+    Raises
+    ------
+    UnknownNameError
+        If `structure` lacks an element that is to be exchanged.
+    """
+    missing = [old for old in elements if old not in structure.elements]
+    if missing:
+        raise UnknownNameError.for_name(
+            missing[0], structure.elements, f"element of {structure.name or 'the structure'}"
+        )
+    core = import_extra("pymatgen.core", "materials")
+
+    def mean_bond(symbols: tuple[str, ...]) -> float:
+        """Radius of an average ion and of oxide, 1.4 Å [Å]."""
+        return sum(float(core.Element(s).average_ionic_radius) + 1.4 for s in symbols) / len(symbols)
+
+    new = tuple(elements.get(symbol, symbol) for symbol in structure.elements)
+    factor = mean_bond(new) / mean_bond(structure.elements)
+    if not name:
+        name = "".join(f"{e}{new.count(e)}" for e in dict.fromkeys(new))
+    origin = Provenance(f"{structure.provenance.source}, {dict(elements)}", reader="substituted")
+    return Structure(structure.lattice * factor, new, structure.fractional, name, structure.domain, origin)
