@@ -244,6 +244,11 @@ def test_too_short_cells_are_named(records: list[CyclingRecord], match: str) -> 
         cycle_summaries(records, 20) if "5" in match else curve_features(records)
 
 
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(DataError, match=r"lacks the column\(s\) \['voltage_mean'\]"):
+        cycle_summaries(CELLS, 20, columns=["charge_time", "voltage_mean"])
+
+
 def test_command_line_trains_predicts_and_evaluates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ionbridge.cli import lifetime
 

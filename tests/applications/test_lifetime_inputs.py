@@ -13,7 +13,7 @@ from ionbridge.applications.lifetime import (
     CensoredTransfer,
     LifetimeModel,
     TrainingConditions,
-    plot_influences,
+    plot_references,
     plot_trajectories,
 )
 from ionbridge.applications.lifetime.censoring import expected_log_life
@@ -138,8 +138,10 @@ def test_model_learns_from_curves_and_from_cells_that_still_live() -> None:
     assert (model.strategy_.imputed_[-2:] > 160).all()
     prediction = model.predict([cell(300, "n", stored=30)])
     assert prediction.life.mean[0] == pytest.approx(300, rel=0.15)
-    assert prediction.influences.shape == (1, len(LIVES))
-    assert len(prediction.strongest(3)[0]) == 3
+    assert len(prediction.references[0]) == 8
+    assert not any("alive" in name for name in prediction.references[0])
+    assert set(prediction.reference_lives[0]) <= set(LIVES)
+    assert np.isnan(prediction.reference_answers).all()
     with pytest.raises(DataError, match="train without curves"):
         LifetimeModel(curves=True).fit([replace(r, curves={}) for r in CELLS])
 
@@ -182,10 +184,8 @@ def test_figures_are_drawn(tmp_path: Path) -> None:
     prediction = model.predict(new)
     for path in (
         plot_trajectories(prediction, new, tmp_path / "sub" / "lives.png"),
-        plot_influences(prediction, tmp_path / "why.png"),
+        plot_references(prediction, tmp_path / "why.png"),
     ):
         assert path.stat().st_size > 5000
-    with pytest.raises(InsufficientDataError, match="which of them mattered"):
-        plot_influences(replace(prediction, influences=np.zeros((0, 0))), tmp_path / "none.png")
     with pytest.raises(InsufficientDataError, match="no trajectories"):
         plot_trajectories(replace(prediction, trajectories=()), new, tmp_path / "none.png")

@@ -97,7 +97,7 @@ def _train(
 @click.option("--at", "at_cycle", type=float, help="Also give the state of health at this cycle.")
 @click.option("--out", type=OUT, help="Write the table to this CSV file.")
 @click.option("--plot", type=OUT, help="Draw capacity trajectories with bands to this image.")
-@click.option("--plot-references", type=OUT, help="Draw which known cells mattered to this image.")
+@click.option("--plot-references", type=OUT, help="Draw the known cells beside each to this image.")
 def _predict(
     console: Console,
     model: str,
@@ -115,9 +115,9 @@ def _predict(
     Where in_domain is no, the chemistry, protocol, temperature or features are unlike those of the training
     cells, and the interval is not to be believed.
     """
+    from ionbridge.applications import lifetime
     from ionbridge.applications.lifetime import (
         load_cells,
-        plot_influences,
         plot_trajectories,
         prediction_table,
     )
@@ -135,7 +135,7 @@ def _predict(
     if plot is not None:
         console.saved("plot", plot_trajectories(prediction, records, plot))
     if plot_references is not None:
-        console.saved("plot", plot_influences(prediction, plot_references))
+        console.saved("plot", lifetime.plot_references(prediction, plot_references))
 
 
 @make_command("evaluate", "ionbridge lifetime evaluate hust data/cycle_features:hust_test", command)

@@ -15,7 +15,7 @@ from ionbridge.applications.lifetime.features import (
 from ionbridge.applications.lifetime.inputs import CellInputs
 from ionbridge.applications.lifetime.intervals import LifeIntervals
 from ionbridge.applications.lifetime.model import LifetimeModel, LifetimePrediction
-from ionbridge.applications.lifetime.plots import plot_influences, plot_trajectories
+from ionbridge.applications.lifetime.plots import plot_references, plot_trajectories
 from ionbridge.applications.lifetime.stage import LifeStage, fit_life_stage
 from ionbridge.applications.lifetime.strategies import InterCellTransfer, LifetimeAuto, StageTransfer
 from ionbridge.applications.lifetime.tasks import (
@@ -60,7 +60,7 @@ __all__ = [
     "kshot_tasks",
     "load_cells",
     "matr_task",
-    "plot_influences",
+    "plot_references",
     "plot_trajectories",
     "prediction_table",
 ]

@@ -269,7 +269,7 @@ def cycle_summaries(
     Raises
     ------
     DataError
-        If a cell has fewer than five cycles or a column without any value.
+        If a cell has fewer than five cycles, or lacks a column or has no value in it.
     """
     if columns is None:
         shared = set.intersection(*(set(r.cycles.columns) for r in records)) - {"cycle_number"}
@@ -282,6 +282,12 @@ def cycle_summaries(
         if first.sum() < 5:
             raise DataError(
                 f"cell {record.cell_id!r} has {int(first.sum())} cycles among its first {n_cycles}; at least 5 are needed."
+            )
+        lacking = [name for name in columns if name not in record.cycles]
+        if lacking:
+            raise DataError(
+                f"cell {record.cell_id!r} lacks the column(s) {lacking[:3]} ({len(lacking)} of {len(columns)}); it has "
+                f"{[str(c) for c in record.cycles.columns][:6]}. Leave it out, or use columns that all cells have."
             )
         table = record.cycles.loc[first, list(columns)].to_numpy(dtype=float)
         scale = [record.nominal_capacity if _is_charge(name) else 1.0 for name in columns]

@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
+from ionbridge.applications.lifetime.censoring import CensoredTransfer
 from ionbridge.applications.lifetime.mixture import WinsorizedAuto
 from ionbridge.models import (
     AbstractCrossFittedRegressor,
@@ -33,7 +34,16 @@ from ionbridge.models.inter_cell.representation import CellEncoding
 from ionbridge.models.network import NetworkRegressor
 from ionbridge.transfer.baselines import TargetOnly
 
-__all__ = ["EncodedProcess", "OnColumns", "curve_auto", "curve_baselines", "table_auto", "table_baselines"]
+__all__ = [
+    "EncodedProcess",
+    "OnColumns",
+    "curve_auto",
+    "curve_baselines",
+    "curve_inter_cell",
+    "inter_cell_member",
+    "table_auto",
+    "table_baselines",
+]
 
 N_FOLDS = 8
 CURVE_COMPRESSION = 0.01  # of the nominal capacity
@@ -288,3 +298,22 @@ def curve_auto(n_tables: int, cell_shape: tuple[int, ...], seed: int = 0) -> Win
         "inter_cell_features_smooth": OnColumns(_inter_cell(seed, 1e-1), 0, n_tables),
     }
     return WinsorizedAuto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
+
+
+def inter_cell_member(fitted: Any) -> tuple[InterCellRegressor | None, slice]:
+    """Find the inter-cell network of largest weight in a fitted model, and the columns it sees; None for none."""
+    if isinstance(fitted, InterCellRegressor):
+        return fitted, slice(None)
+    if isinstance(fitted, OnColumns):
+        network, _ = inter_cell_member(fitted.model_)
+        return network, slice(fitted.start, fitted.stop)
+    if isinstance(fitted, TargetOnly):
+        return inter_cell_member(fitted.model_)
+    if isinstance(fitted, CensoredTransfer):
+        return inter_cell_member(fitted.strategy_)
+    if isinstance(fitted, WinsorizedAuto):
+        for name in sorted(fitted.weights_, key=lambda n: -fitted.weights_[n]):
+            network, columns = inter_cell_member(fitted.members_[name])
+            if network is not None:
+                return network, columns
+    return None, slice(None)

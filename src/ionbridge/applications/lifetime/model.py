@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +19,7 @@ from ionbridge.applications.lifetime.censoring import CensoredTransfer
 from ionbridge.applications.lifetime.conditions import TrainingConditions
 from ionbridge.applications.lifetime.inputs import CellInputs
 from ionbridge.applications.lifetime.intervals import LifeIntervals
-from ionbridge.applications.lifetime.members import OnColumns, curve_auto, table_auto
+from ionbridge.applications.lifetime.members import OnColumns, curve_auto, inter_cell_member, table_auto
 from ionbridge.applications.lifetime.stage import LifeStage, fit_life_stage
 from ionbridge.applications.lifetime.strategies import LifetimeAuto, StageTransfer
 from ionbridge.applications.lifetime.trajectory import FadeShapes, Trajectory
@@ -47,26 +47,18 @@ class LifetimePrediction:
     cell_ids : one a cell.
     life : lives with intervals and reasons where a cell is unlike the training cells.
     trajectories : one a cell; empty where no training cell has a whole life stored.
-    references : for every cell, ids of the training cells nearest in features, nearest first.
-    judged_ids : target cells that failed, of which it is known what leaving them out would change.
-    influences : shape (n_cells, n_judged) [-]; relative change of the predicted life that comes
-        from knowing the judged cell (with those of its fold), 0.1 for 10 % more.
+    references : for every cell, ids of the known cells nearest in features, nearest first.
+    reference_lives : shape (n_cells, n_references) [cycle]; their lives.
+    reference_answers : shape (n_cells, n_references) [cycle]; the life that the inter-cell network
+        predicts through each of them; NaN where none is among the models, or for source cells.
     """
 
     cell_ids: tuple[str, ...]
     life: Prediction
     trajectories: tuple[Trajectory, ...]
     references: tuple[tuple[str, ...], ...]
-    judged_ids: tuple[str, ...] = ()
-    influences: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
-
-    def strongest(self, n: int = 8) -> list[dict[str, float]]:
-        """For every cell, the judged cells that matter most and their influence, strongest first."""
-        order = np.argsort(-np.abs(self.influences), axis=1)[:, :n]
-        return [
-            {self.judged_ids[i]: float(values[i]) for i in row}
-            for row, values in zip(order, self.influences, strict=True)
-        ]
+    reference_lives: NDArray[np.float64]
+    reference_answers: NDArray[np.float64]
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -74,7 +66,10 @@ class LifetimePrediction:
             "cell_ids": list(self.cell_ids),
             **self.life.to_dict(),
             "references": [list(ids) for ids in self.references],
-            "influences": self.strongest(),
+            "reference_lives": self.reference_lives.tolist(),
+            "reference_answers": [
+                [v if np.isfinite(v) else None for v in row] for row in self.reference_answers.tolist()
+            ],
             "knee": [t.knee if np.isfinite(t.knee) else None for t in self.trajectories],
             "trajectories": [
                 {
@@ -109,8 +104,8 @@ class LifetimeModel(BaseEstimator):
     intervals_ : source of the intervals.
     applicability_ : what the training features cover.
     conditions_ : chemistries, temperatures, rates and protocols of the target cells.
-    reference_ids_, reference_rows_ : training cells and their features, divided by their spread.
-    judged_ids_, judged_fold_ : target cells that failed, and the fold that left each of them out.
+    reference_ids_, reference_lives_, reference_rows_ : cells of known life, and their features
+        divided by their spread.
     shapes_ : `FadeShapes`, or None.
     n_censored_ : target cells that had not failed.
     y_target_, y_source_ : lives of the uncensored training cells [cycle]; the latter may be None.
@@ -219,9 +214,7 @@ class LifetimeModel(BaseEstimator):
     def _judge(self, y: NDArray[np.float64], target: Sequence[CyclingRecord]) -> None:
         """Intervals and errors from the cells that were left out."""
         self.intervals_ = LifeIntervals.from_fitted(self.strategy_, y)
-        left_out = np.flatnonzero(self.strategy_.fold_ >= 0)
-        self.judged_ids_ = [target[int(i)].cell_id for i in left_out]
-        self.judged_fold_ = self.strategy_.fold_[left_out]
+        left_out = self.strategy_.fold_ >= 0
         error = np.abs(self.strategy_.out_of_fold_ / y - 1.0)[left_out]
         self.cv_mape_ = float(100.0 * error.mean())
         failed = [r for r in target if not r.is_censored]
@@ -244,8 +237,11 @@ class LifetimeModel(BaseEstimator):
         if self.shapes_ is None:
             with suppress(InsufficientDataError):
                 self.shapes_ = FadeShapes.from_records(source)
-        self.reference_ids_ = [r.cell_id for r in (*target, *source)]
-        values = np.vstack([X, X_source])
+        known = np.array([not r.is_censored for r in (*target, *source)], dtype=bool)
+        self.reference_ids_ = [r.cell_id for r in (*target, *source) if not r.is_censored]
+        self.reference_lives_ = np.array([r.observed_life for r in (*target, *source)])[known]
+        self.reference_places_ = np.cumsum([not r.is_censored for r in target]) - 1
+        values = np.vstack([X, X_source])[known]
         self.reference_scale_ = np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
         self.reference_rows_ = values / self.reference_scale_
         self.data_sha256_ = {"target": _hash(target)} | ({"source": _hash(source)} if source else {})
@@ -258,7 +254,7 @@ class LifetimeModel(BaseEstimator):
         return quantity("cycle_life")
 
     def predict(
-        self, records: Sequence[CyclingRecord], level: float | None = None, n_references: int = 5
+        self, records: Sequence[CyclingRecord], level: float | None = None, n_references: int = 8
     ) -> LifetimePrediction:
         """Predict lives of cells of which the first cycles are known.
 
@@ -282,7 +278,6 @@ class LifetimeModel(BaseEstimator):
         )
         inside = np.array([not why for why in reasons], dtype=bool)
         life = Prediction("cycle_life", "cycle", mean, lower, upper, level, inside, reasons)
-        without = np.maximum(self.strategy_.predict_folds(rows), 1.0)[self.judged_fold_]
         distance = (((X / self.reference_scale_)[:, None] - self.reference_rows_[None]) ** 2).sum(axis=2)
         nearest = np.argsort(distance, axis=1)[:, :n_references]
         return LifetimePrediction(
@@ -290,9 +285,18 @@ class LifetimeModel(BaseEstimator):
             life,
             self._trajectories(records, life),
             tuple(tuple(self.reference_ids_[i] for i in row) for row in nearest),
-            tuple(self.judged_ids_),
-            (mean / without - 1.0).T,
+            self.reference_lives_[nearest],
+            np.take_along_axis(self._answers(rows), nearest, axis=1),
         )
+
+    def _answers(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Lives through each cell of known life, shape (n_cells, n_known_cells) [cycle]; NaN where there are none."""
+        answers = np.full((len(rows), len(self.reference_ids_)), np.nan)
+        network, columns = inter_cell_member(self.strategy_)
+        if network is not None:
+            report = network.report_references(rows[:, columns])
+            answers[:, self.reference_places_[report.cells]] = report.answers
+        return answers
 
     def _judge_features(self, X: NDArray[np.float64]) -> list[list[str]]:
         """Why the features of each cell are unlike those of the training cells; mostly empty.

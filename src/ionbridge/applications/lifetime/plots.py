@@ -1,4 +1,4 @@
-"""Figures of lifetime predictions: capacity trajectories with bands, and which known cells mattered.
+"""Figures of lifetime predictions: capacity trajectories with bands, and the known cells beside each.
 
 The numbers behind them are in `LifetimePrediction`.
 """
@@ -16,17 +16,18 @@ from ionbridge.datasets.cycling import CyclingRecord
 from ionbridge.exceptions import InsufficientDataError
 from ionbridge.plugins import import_extra
 
-__all__ = ["plot_influences", "plot_trajectories"]
+__all__ = ["plot_references", "plot_trajectories"]
 
-LEGEND_MAX = 12
+TRAJECTORIES_MAX = 12
 PANELS_MAX = 6
-CELLS_A_PANEL = 8
 
 
 def plot_trajectories(
     prediction: LifetimePrediction, records: Sequence[CyclingRecord], path: str | Path
 ) -> Path:
-    """Draw the predicted state of health with its band beside what was measured, to an image file.
+    """Draw the state of health of the first twelve cells, a panel each, to an image file.
+
+    Predicted with its band, what was measured, and the interval of the life at its end.
 
     Raises
     ------
@@ -37,54 +38,69 @@ def plot_trajectories(
         raise InsufficientDataError(
             "this model has no trajectories: none of its training cells stored a whole life."
         )
-    figure, axes = _figure(1, 1, (7, 4.5))
-    panel, life = axes[0], prediction.life
-    for i, (t, record) in enumerate(zip(prediction.trajectories, records, strict=True)):
-        (line,) = panel.plot(t.cycles, t.mean, lw=1.5, label=record.cell_id if i < LEGEND_MAX else None)
-        colour = line.get_color()
-        panel.fill_between(t.cycles, t.lower, t.upper, color=colour, alpha=0.15, linewidth=0)
-        panel.plot(record.cycle_numbers, record.state_of_health, ".", ms=2, color=colour)
-        upper = life.upper[i] if np.isfinite(life.upper[i]) else life.mean[i]
-        panel.plot([life.lower[i], upper], [t.mean[-1]] * 2, "|-", ms=8, lw=1, color=colour)
-    panel.set(xlabel="cycle number [cycle]", ylabel="state of health [-]")
-    panel.set_title(f"lines: predicted, with {life.level:.0%} bands; dots: measured", fontsize="small")
-    panel.legend(fontsize="small")
-    return _save(figure, path)
-
-
-def plot_influences(prediction: LifetimePrediction, path: str | Path) -> Path:
-    """Draw for up to six cells which known cells moved the prediction, and by how much.
-
-    Raises
-    ------
-    InsufficientDataError
-        If no known cell was ever left out, so that influences are not known.
-    """
-    if not prediction.influences.size:
-        raise InsufficientDataError(
-            "this model was fitted without leaving cells out, so it is not known which of them mattered."
-        )
-    shown = prediction.strongest(CELLS_A_PANEL)[:PANELS_MAX]
-    n_columns = min(len(shown), 3)
-    n_rows = -(-len(shown) // n_columns)
-    figure, axes = _figure(n_rows, n_columns, (0.6 + 3.4 * n_columns, 0.6 + 2.4 * n_rows))
-    for panel, cell_id, mean, cells in zip(
-        axes, prediction.cell_ids, prediction.life.mean, shown, strict=False
-    ):
-        names, values = list(cells)[::-1], 100.0 * np.array(list(cells.values()))[::-1]
-        panel.barh(names, values, color=np.where(values > 0, "tab:blue", "tab:orange"))
-        panel.axvline(0.0, color="black", lw=0.8)
-        panel.set_title(f"{cell_id}: {mean:.0f} cycles", fontsize="small")
+    shown = list(zip(prediction.trajectories, records, strict=True))[:TRAJECTORIES_MAX]
+    figure, axes = _panels(len(shown), 4, (2.6, 2.1), share=True)
+    life = prediction.life
+    for i, (panel, (t, record)) in enumerate(zip(axes, shown, strict=False)):
+        panel.fill_between(t.cycles, t.lower, t.upper, color="tab:blue", alpha=0.2, linewidth=0)
+        panel.plot(t.cycles, t.mean, color="tab:blue", lw=1.5, label=f"predicted, {life.level:.0%} band")
+        number, health = record.cycle_numbers, record.state_of_health
+        panel.plot(number, health, ".", ms=2, color="black", label="measured")
+        if np.isfinite(life.upper[i]):
+            ends = [life.lower[i], life.upper[i]]
+            panel.plot(ends, [t.mean[-1]] * 2, "|-", color="tab:red", ms=7, label="interval of the life")
+        panel.set_title(f"{record.cell_id}: {life.mean[i]:.0f} cycles", fontsize="small")
         panel.tick_params(labelsize="x-small")
-        panel.set_xlabel("change of the predicted life [%]", fontsize="small")
-    for panel in axes[len(shown) :]:
-        panel.set_visible(False)
+    _finish(figure, axes[0], "cycle number [cycle]", "state of health [-]")
     return _save(figure, path)
 
 
-def _figure(n_rows: int, n_columns: int, size: tuple[float, float]) -> tuple[Any, Any]:
-    figure = import_extra("matplotlib.figure", "report").Figure(figsize=size, layout="constrained")
-    return figure, np.ravel(figure.subplots(n_rows, n_columns, squeeze=False))
+def plot_references(prediction: LifetimePrediction, path: str | Path) -> Path:
+    """Draw for the first six cells the known cells most like them, the most similar on top.
+
+    Their lives, what the inter-cell network (where it is among the models) predicts through each
+    of them, and the prediction with its interval.
+    """
+    n_cells = min(len(prediction.cell_ids), PANELS_MAX)
+    figure, axes = _panels(n_cells, 3, (3.2, 2.2))
+    life = prediction.life
+    for i, panel in enumerate(axes[:n_cells]):
+        names = prediction.references[i]
+        place = np.arange(len(names), 0, -1)
+        upper = life.upper[i] if np.isfinite(life.upper[i]) else life.mean[i]
+        panel.axvspan(life.lower[i], upper, color="tab:blue", alpha=0.15, linewidth=0, label="interval")
+        panel.axvline(life.mean[i], color="tab:blue", lw=1.5, label="predicted")
+        panel.plot(
+            prediction.reference_lives[i], place, "o", ms=5, color="black", label="life of the known cell"
+        )
+        answers = prediction.reference_answers[i]
+        if np.isfinite(answers).any():
+            panel.plot(answers, place, "D", ms=4, mfc="none", color="tab:red", label="predicted through it")
+        panel.set_yticks(place, names, fontsize="x-small")
+        panel.tick_params(axis="x", labelsize="x-small")
+        panel.set_title(f"{prediction.cell_ids[i]}: {life.mean[i]:.0f} cycles", fontsize="small")
+    _finish(figure, axes[0], "cycle life [cycle]", "known cell, most similar on top")
+    return _save(figure, path)
+
+
+def _panels(n: int, most_columns: int, size: tuple[float, float], *, share: bool = False) -> tuple[Any, Any]:
+    """Figure with `n` visible panels of `size` [inch], shape (n_panels,)."""
+    n_columns = min(n, most_columns)
+    n_rows = -(-n // n_columns)
+    inches = (max(1.2 + size[0] * n_columns, 5.0), 1.2 + size[1] * n_rows)
+    figure = import_extra("matplotlib.figure", "report").Figure(figsize=inches, layout="constrained")
+    axes = np.ravel(figure.subplots(n_rows, n_columns, squeeze=False, sharex=share, sharey=share))
+    for panel in axes[n:]:
+        panel.set_visible(False)
+    return figure, axes
+
+
+def _finish(figure: Any, panel: Any, x: str, y: str) -> None:
+    """Common labels, and the legend of one panel above all of them."""
+    figure.supxlabel(x, fontsize="medium")
+    figure.supylabel(y, fontsize="medium")
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
 
 
 def _save(figure: Any, path: str | Path) -> Path:
