@@ -16,9 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ionbridge.applications.screening.composition_features import composition_features, ion_features
 from ionbridge.applications.screening.elements import PROPERTIES, element_index, property_table
-from ionbridge.applications.screening.path_features import path_features
+from ionbridge.applications.screening.features import (
+    FeatureTable,
+    anion_family,
+    barrier_features,
+    formula_features,
+)
+from ionbridge.datasets.base import Domain
 from ionbridge.datasets.columns import read_header
 from ionbridge.datasets.problems import Problem
 from ionbridge.datasets.structures import (
@@ -39,7 +44,7 @@ from ionbridge.quantities import convert, quantity
 __all__ = [
     "Entry",
     "EntrySet",
-    "Features",
+    "common_features",
     "feature_table",
     "limiting_path",
     "read_candidates",
@@ -114,71 +119,63 @@ class EntrySet:
         return len({(p.file, p.row) for p in self.problems if p.severity == "error"})
 
 
-@dataclass(frozen=True, eq=False)
-class Features:
-    """A table of features with what identifies its rows.
+def feature_table(
+    entries: Sequence[Entry],
+    output: str,
+    values: Mapping[str, float] | None = None,
+    names: Sequence[str] | None = None,
+    label: str = "unnamed",
+) -> FeatureTable:
+    """Features of entries, with what is known of them.
 
     Parameters
     ----------
-    names : of the columns.
-    X : shape (n_rows, n_features)
-    groups, ions, formulas : shape (n_rows,), text.
-    """
-
-    names: tuple[str, ...]
-    X: FloatArray
-    groups: NDArray[np.str_]
-    ions: NDArray[np.str_]
-    formulas: NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def take(self, rows: Any) -> Features:
-        """Rows by position or mask."""
-        return Features(self.names, self.X[rows], self.groups[rows], self.ions[rows], self.formulas[rows])
-
-    def columns(self, names: Sequence[str]) -> FloatArray:
-        """Columns by name, shape (n_rows, n_names).
-
-        Raises
-        ------
-        DataError
-            If one is missing.
-        """
-        where = {name: i for i, name in enumerate(self.names)}
-        missing = [name for name in names if name not in where]
-        if missing:
-            raise DataError(
-                f"the entries lack the features {missing[:5]}; a model of crystals needs crystals, not formulas."
-            )
-        return self.X[:, [where[name] for name in names]]
-
-
-def feature_table(entries: Sequence[Entry], names: Sequence[str] | None = None) -> Features:
-    """Collect the features of entries; columns that not all of them have are left out.
+    entries : at least one.
+    output : name of the quantity.
+    values : known numbers by entry name [house unit].
+    names : columns; None for those that all entries have.
+    label : of the domain.
 
     Raises
     ------
     DataError
-        If there is no entry or no common feature.
+        If there is no entry, or a column is missing.
     """
     if not entries:
         raise DataError("there is no usable entry; see the problems that were listed.")
-    if names is None:
-        common = set(entries[0].features)
-        for entry in entries[1:]:
-            common &= set(entry.features)
-        names = sorted(common)
-    if not names:
-        raise DataError("the entries have no feature in common; give either crystals or formulas, not both.")
-    return Features(
-        tuple(names),
-        np.array([[entry.features[name] for name in names] for entry in entries], dtype=float),
-        np.array([entry.group for entry in entries], dtype=str),
-        np.array([entry.ion for entry in entries], dtype=str),
-        np.array([entry.formula for entry in entries], dtype=str),
+    names = common_features(entries) if names is None else names
+    formulas = [parse_formula(entry.formula) for entry in entries]
+    known = values or {}
+    return FeatureTable.from_rows(
+        output,
+        [{name: entry.features[name] for name in names} for entry in entries],
+        entries=[entry.name for entry in entries],
+        groups=[entry.group for entry in entries],
+        labels={
+            "ion": [entry.ion for entry in entries],
+            "family": [anion_family(formula) for formula in formulas],
+            "host": [entry.group for entry in entries],
+            "elements": [" ".join(formula.amounts) for formula in formulas],
+        },
+        y=np.array([known.get(entry.name, np.nan) for entry in entries], dtype=float),
+        domain=Domain(label),
     )
+
+
+def common_features(*sets: Sequence[Entry]) -> tuple[str, ...]:
+    """Names of the features that all entries have, in order.
+
+    Raises
+    ------
+    DataError
+        If there is none: some are crystals, others formulas.
+    """
+    common: set[str] | None = None
+    for entry in (entry for entries in sets for entry in entries):
+        common = set(entry.features) if common is None else common & set(entry.features)
+    if not common:
+        raise DataError("the entries have no feature in common; give either crystals or formulas, not both.")
+    return tuple(sorted(common))
 
 
 def limiting_path(structure: Structure, ion: str, min_height: float = MIN_HEIGHT) -> MigrationPath:
@@ -201,11 +198,7 @@ def limiting_path(structure: Structure, ion: str, min_height: float = MIN_HEIGHT
 
 def path_entry(path: MigrationPath, structure: Structure | None = None) -> Entry:
     """Entry of a path, with the features of path, host and ion."""
-    features = {
-        **path_features(path),
-        **composition_features(path.formula, path.ion),
-        **ion_features(path.ion),
-    }
+    features = barrier_features(path)
     shown = path.formula if structure is None else structure.formula
     return Entry(path.name, path.ion, _plain(shown), path.host_formula, features, structure, path)
 
@@ -224,8 +217,7 @@ def formula_entry(name: str, text: str, ion: str) -> Entry:
             f"formula {text!r} holds no {ion}; expected the mobile ion among {', '.join(formula.amounts)}. Name the ion "
             "in a column 'ion', or with --ion."
         )
-    features = {**composition_features(formula, ion), **ion_features(ion)}
-    return Entry(name, ion, _plain(formula), formula.host(ion), features)
+    return Entry(name, ion, _plain(formula), formula.host(ion), formula_features(formula, ion))
 
 
 def _plain(formula: Formula) -> str:

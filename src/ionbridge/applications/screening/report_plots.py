@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ionbridge.applications.screening.entries import feature_table
 from ionbridge.applications.screening.screen import ScreeningResult
+from ionbridge.exceptions import InsufficientDataError
 from ionbridge.quantities import pretty_unit
 from ionbridge.studies.plots import BLUE, BROWN, GREEN, GREY, INK, ORANGE, PALE, SKY, new_figure
 
@@ -178,11 +178,12 @@ def material_map(result: ScreeningResult) -> Figure:
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import StandardScaler
 
-    model = result.model
-    table = feature_table(result.entries)
-    X = table.columns(model.names_)
-    source = result.source_features
-    everything = X if source is None else np.vstack([X, source.columns(model.names_)])
+    if result.features is None:
+        raise InsufficientDataError(
+            "a map needs the features of the candidates; make the result with 'screen'."
+        )
+    X, source = result.features.X, result.source_features
+    everything = X if source is None else np.vstack([X, source.X])
     scaler = StandardScaler().fit(everything)
     plane = PCA(2, random_state=0).fit(np.clip(scaler.transform(everything), -4, 4))
 
@@ -192,7 +193,7 @@ def material_map(result: ScreeningResult) -> Figure:
     figure, (axis,) = new_figure(width=6.4, height=4.4)
     axis.grid(visible=False)
     if source is not None:
-        at = placed(source.columns(model.names_))
+        at = placed(source.X)
         axis.plot(
             at[:, 0], at[:, 1], ".", color="#C9C9C9", markersize=5, label=f"source ({len(at)})", zorder=1
         )

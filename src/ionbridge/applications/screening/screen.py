@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +19,19 @@ from scipy.spatial.distance import cdist
 from ionbridge.applications.screening.entries import (
     Entry,
     EntrySet,
-    Features,
+    common_features,
     feature_table,
     read_candidates,
     read_known,
     read_source,
 )
-from ionbridge.applications.screening.screening_model import ScreeningModel, nearest_names
+from ionbridge.applications.screening.features import FeatureTable
+from ionbridge.applications.screening.model import ScreeningPrediction
+from ionbridge.applications.screening.screening_model import (
+    ScreeningModel,
+    expected_improvement,
+    nearest_names,
+)
 from ionbridge.datasets.problems import Problem
 from ionbridge.exceptions import ConfigurationError, DataError
 from ionbridge.models import Prediction
@@ -86,6 +92,7 @@ class ScreeningResult:
     source_label, n_source : of the source; empty and 0 without one.
     problems : what was wrong with inputs, by entry.
     notes : what a reader must know.
+    features, source_features : of the candidates and of the source.
     """
 
     goal: Goal
@@ -99,7 +106,8 @@ class ScreeningResult:
     n_source: int = 0
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
-    source_features: Features | None = field(default=None, repr=False)
+    features: FeatureTable | None = field(default=None, repr=False)
+    source_features: FeatureTable | None = field(default=None, repr=False)
 
     @property
     def next_names(self) -> tuple[str, ...]:
@@ -157,8 +165,8 @@ def screen(
     candidates : materials to rank.
     known : the few known values by name of a candidate [house unit].
     goal : what is looked for.
-    source : materials of another family with known values; those that share a host with a candidate are kept,
-        but their groups stay together in validation.
+    source : materials of another family with known values; those that share a host with a known target are
+        left out.
     extra_known : known materials of the target family that are no candidates.
     strategy : ``auto``, a registered name or an unfitted strategy.
     level : nominal coverage of the intervals.
@@ -174,35 +182,44 @@ def screen(
         If there is too little to learn from.
     """
     entries = candidates.entries
-    table = feature_table(entries)
-    is_known = np.array([entry.name in known for entry in entries])
-    target_entries = [entry for entry in entries if entry.name in known]
-    values = [known[entry.name] for entry in target_entries]
-    if extra_known is not None and extra_known.values is not None:
-        target_entries += list(extra_known.entries)
-        values += [extra_known.values[entry.name] for entry in extra_known.entries]
-    target = feature_table(target_entries) if target_entries else None
-    source_table = None if source is None else feature_table(source.entries)
-    y_source = (
-        None
-        if source is None or source.values is None
-        else np.array([source.values[n] for n in source.names])
-    )
-    model = ScreeningModel(goal.quantity_name, strategy, level, random_state).fit(
-        target, np.array(values), source_table, y_source
-    )
-    model.target_domain_ = {"name": candidates.label or "candidates", "origin": "unknown"}
-    model.source_domain_ = None if source is None else {"name": source.label or "source", "origin": "unknown"}
-    prediction = model.predict(table)
-    chance = model.chance(table, goal.threshold, below=goal.below)
+    extra = () if extra_known is None else extra_known.entries
+    names = common_features(entries, extra, () if source is None else source.entries)
+    values = dict(known) | dict((extra_known.values or {}) if extra_known is not None else {})
+    target_entries = [entry for entry in (*entries, *extra) if entry.name in values]
+    output, label = goal.quantity_name, candidates.label or "candidates"
+    table = feature_table(entries, output, known, names, label)
+    target = feature_table(target_entries, output, values, names, label) if target_entries else None
+    source_table = None
+    if source is not None:
+        source_table = feature_table(source.entries, output, source.values, names, source.label or "source")
+    model = ScreeningModel(output, strategy, level, random_state).fit(target, source_table)
+    said = model.predict(table)
+    prediction = _with_elements(said.prediction, model.new_elements(table))
+    chance = said.probability_below(goal.threshold) if goal.below else said.probability_above(goal.threshold)
     ranked = _ranked(entries, prediction, chance, known, goal)
-    proposals = next_calculations(model, table, entries, chance, is_known, known, goal, n_next)
-    notes = _notes(model, source, candidates, prediction)
+    proposals = next_calculations(model, table, said, chance, goal, n_next)
     return ScreeningResult(
-        goal, ranked, proposals, model, prediction, entries, {n: v for n, v in known.items()},
-        "" if source is None else source.label, 0 if source is None else len(source),
-        (*candidates.problems, *problems), notes, source_table,
-    )  # fmt: skip
+        goal,
+        ranked,
+        proposals,
+        model,
+        prediction,
+        entries,
+        dict(known),
+        "" if source is None else source.label,
+        0 if source is None else len(source),
+        (*candidates.problems, *problems),
+        _notes(model, source, candidates, prediction),
+        table,
+        source_table,
+    )
+
+
+def _with_elements(prediction: Prediction, new: Sequence[str]) -> Prediction:
+    """Add elements that nothing known holds to the reasons."""
+    reasons = tuple("; ".join(filter(None, pair)) for pair in zip(prediction.reasons, new, strict=True))
+    inside = np.array([not reason for reason in reasons], dtype=bool)
+    return replace(prediction, in_domain=inside, reasons=reasons)
 
 
 def _ranked(
@@ -240,11 +257,9 @@ def _ranked(
 
 def next_calculations(
     model: ScreeningModel,
-    table: Features,
-    entries: Sequence[Entry],
+    table: FeatureTable,
+    said: ScreeningPrediction,
     chance: FloatArray,
-    is_known: NDArray[np.bool_],
-    known: Mapping[str, float],
     goal: Goal,
     n_next: int,
 ) -> pd.DataFrame:
@@ -257,28 +272,26 @@ def next_calculations(
 
     Parameters
     ----------
+    model, table, said : fitted, the candidates with what is known of them, and what the model says of them.
     chance : shape (n_candidates,); probability of meeting the goal.
-    is_known : shape (n_candidates,)
+    goal : what is looked for.
     n_next : how many; fewer where there are no more.
 
     Returns
     -------
-    data frame with ``name``, ``formula``, ``value``, ``probability``, ``utility`` and ``why``.
+    data frame with ``name``, ``value``, ``probability``, ``utility`` and ``why``.
     """
-    best = (
-        min(known.values(), default=goal.threshold)
-        if goal.below
-        else max(known.values(), default=goal.threshold)
-    )
-    gain = model.expected_improvement(table, best, below=goal.below)
+    is_known = table.known
+    known = table.y[is_known]
+    best = goal.threshold if not len(known) else float(known.min() if goal.below else known.max())
+    gain = expected_improvement(said, best, below=goal.below)
     doubt = np.sqrt(np.clip(chance * (1 - chance), 0.0, None))
     utility = chance + doubt + 0.5 * gain / max(float(gain.max()), 1e-12)
-    X = table.columns(model.names_) / model.applicability_.scale
+    X = table.X / model.model_.applicability_.scale
     distance = cdist(X, X) / np.sqrt(X.shape[1])
     typical = float(np.median(distance[distance > 0])) if (distance > 0).any() else 1.0
     nearest = distance[:, is_known].min(axis=1) if is_known.any() else np.full(len(X), np.inf)
     open_rows = ~is_known
-    mean = model.strategy_.predict(table.columns(model.names_))
     rows = []
     for _ in range(min(n_next, int(open_rows.sum()))):
         novelty = 1.0 - np.exp(-((nearest / (0.5 * typical)) ** 2))
@@ -286,9 +299,8 @@ def next_calculations(
         picked = int(np.argmax(score))
         rows.append(
             {
-                "name": entries[picked].name,
-                "formula": entries[picked].formula,
-                "value": float(mean[picked]),
+                "name": table.entries[picked],
+                "value": float(said.prediction.mean[picked]),
                 "probability": float(chance[picked]),
                 "utility": float(score[picked]),
                 "why": _why(chance[picked], novelty[picked]),
@@ -296,7 +308,7 @@ def next_calculations(
         )
         open_rows[picked] = False
         nearest = np.minimum(nearest, distance[:, picked])
-    columns = ["name", "formula", "value", "probability", "utility", "why"]
+    columns = ["name", "value", "probability", "utility", "why"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -265,7 +265,8 @@ class Projected(AbstractStrategy):
 class Blend(AbstractStrategy):
     """Convex combination of strategies in the working space, with weights drawn towards given ones.
 
-    The weights minimise the squared out-of-sample errors of the target rows plus a penalty on
+    The weights minimise the squared out-of-sample errors of the target rows, in the unit of the output,
+    plus a penalty on
     their distance from `prior_weights`, as strong as `prior_rows` rows would be. Few rows hardly
     move them; many rows decide. The out-of-sample prediction of each row uses weights found without
     its group.
@@ -331,14 +332,15 @@ class Blend(AbstractStrategy):
         given = self.prior_weights or dict.fromkeys(self.members_, 1.0)
         prior = np.array([given.get(name, 0.0) for name in self.members_])
         prior = prior / prior.sum()
-        weights = _blend_weights(z_out, z, prior, self.prior_rows)
+        residual = (z_out - z) * (y if self.is_log_ else 1.0)  # about the error in the unit of y
+        weights = _blend_weights(residual, prior, self.prior_rows)
         self.weights_ = dict(zip(self.members_, weights.tolist(), strict=True))
         n_folds = min(len(y), 20)
         fold = assign_folds(len(y), n_folds, problem.random_state, problem.groups)
         self.fold_weights_ = np.empty((len(weights), len(y)))
         for f in range(fold.max() + 1):
             kept = fold != f
-            without = _blend_weights(z_out[:, kept], z[kept], prior, self.prior_rows)
+            without = _blend_weights(residual[:, kept], prior, self.prior_rows)
             self.fold_weights_[:, ~kept] = without[:, None]
         self.fold_ = np.arange(len(y))
         self.out_of_fold_ = self._inverse((self.fold_weights_ * z_out).sum(axis=0))
@@ -360,16 +362,16 @@ class Blend(AbstractStrategy):
         return self._inverse(total)
 
 
-def _blend_weights(z_out: FloatArray, z: FloatArray, prior: FloatArray, prior_rows: float) -> FloatArray:
-    """Convex weights, shape (n_members,), of predictions (n_members, n_rows) for outputs (n_rows,)."""
-    if not np.isfinite(prior_rows) or len(z) < MIN_ROWS:
+def _blend_weights(residual: FloatArray, prior: FloatArray, prior_rows: float) -> FloatArray:
+    """Convex weights, shape (n_members,), from out-of-sample residuals (n_members, n_rows)."""
+    n_rows = residual.shape[1]
+    if not np.isfinite(prior_rows) or n_rows < MIN_ROWS:
         return prior
-    residual = z_out - z
     clip = 4.0 * max(float(np.median(np.abs(residual))), 1e-9)  # one row must not decide
     residual = np.clip(residual, -clip, clip)
     spread = float(np.mean(residual**2)) * prior_rows
     A = np.vstack([residual.T, np.sqrt(spread) * np.eye(len(prior))])
-    b = np.concatenate([np.zeros(len(z)), np.sqrt(spread) * prior])
+    b = np.concatenate([np.zeros(n_rows), np.sqrt(spread) * prior])
     strong = 1e3 * np.sqrt(np.mean(A**2)) * np.sqrt(len(A))  # weights sum to one
     weights, _ = nnls(np.vstack([A, np.full(len(prior), strong)]), np.append(b, strong))
     return weights / weights.sum()
@@ -385,9 +387,11 @@ def target_only_blend(has_prior: bool = False, space: Space = "auto", seed: int 
         "boosting": TargetOnly(boosting(seed, space=space), seed),
         "kernel_machine": TargetOnly(kernel_machine(seed, space), seed),
     }
+    weights = {"trees": 0.3, "boosting": 0.3, "kernel_machine": 0.25}
     if has_prior:
         members["prior"] = PriorValue(random_state=seed)
-    return Blend(members, space=space, random_state=seed)
+        weights["prior"] = 0.15
+    return Blend(members, weights, prior_rows=100.0, space=space, random_state=seed)
 
 
 def log_blend(space: Space = "auto", seed: int = 0) -> Blend:
