@@ -31,7 +31,9 @@ def files(tmp_path: Path) -> Path:
 
 
 def _run(*arguments: object) -> object:
-    return CliRunner().invoke(main, ["screen", *map(str, arguments), "--executor", "serial"])
+    return CliRunner().invoke(
+        main, ["screen", *map(str, arguments), "--executor", "serial", "--strategy", "pooled"]
+    )
 
 
 def test_ranking_verdict_and_proposals_are_printed(files: Path) -> None:

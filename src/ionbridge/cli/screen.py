@@ -202,10 +202,6 @@ def _text(result: ScreeningResult) -> str:
     ]
     if len(result.next_table):
         parts += ["", "Worth calculating next:"]
-        rows = (
-            result.next_table[["name", "formula", "value", "probability", "why"]]
-            .to_numpy(dtype=object)
-            .tolist()
-        )
-        parts.append(format_table(["material", "formula", f"predicted [{unit}]", "P(hit)", "why"], rows))
+        rows = result.next_table[["name", "value", "probability", "why"]].to_numpy(dtype=object).tolist()
+        parts.append(format_table(["material", f"predicted [{unit}]", "P(hit)", "why"], rows))
     return "\n".join(parts)
