@@ -182,7 +182,7 @@ class CellSeries:
 
         Parameters
         ----------
-        after : how long after the start of a jump samples do not count [s].
+        after : how long after a jump samples do not count [s].
         step : change of current between neighbours that is a jump, relative to the capacity [1/h].
 
         Returns
@@ -192,7 +192,7 @@ class CellSeries:
         scale = self.capacity if np.isfinite(self.capacity) else float(np.abs(self.current).max()) or 1.0
         jumps = np.flatnonzero(np.abs(np.diff(self.current)) > step * scale)
         good = np.ones(len(self), dtype=bool)
-        ends = np.searchsorted(self.time, self.time[jumps] + after, side="right")
+        ends = np.searchsorted(self.time, self.time[jumps + 1] + after, side="right")
         for start, end in zip(jumps + 1, np.maximum(ends, jumps + 2), strict=True):
             good[start:end] = False
         return good

@@ -13,14 +13,14 @@ from typing import Any
 from ionbridge.exceptions import DataError
 from ionbridge.plugins import import_extra
 
-__all__ = ["read_bpx", "values_of_bpx"]
+__all__ = ["bpx_notes", "read_bpx", "values_of_bpx"]
 
-_THERMAL = {
-    "Density [kg.m-3]": "heat capacity",
-    "Specific heat capacity [J.K-1.kg-1]": "heat capacity",
-    "Volume [m3]": "heat capacity",
-    "External surface area [m2]": "cooling",
+_OPTIONAL = {
+    "Negative electrode OCP entropic change [V.K-1]": 0.0,
+    "Positive electrode OCP entropic change [V.K-1]": 0.0,
+    "Contact resistance [Ohm]": 0.0,
 }
+"""What a BPX file may leave out, and what stands for it then."""
 
 
 def read_bpx(path: str | Path) -> str:
@@ -49,16 +49,16 @@ def read_bpx(path: str | Path) -> str:
 def values_of_bpx(content: str) -> Any:
     """Parameter values of PyBaMM from the content that `read_bpx` returns; with a lumped heat capacity if it can be had."""
     pybamm = import_extra("pybamm", "cells")
-    parsed = json.loads(content)
     try:
         with warnings.catch_warnings():  # remarks on older versions of the format
             warnings.simplefilter("ignore")
-            values = pybamm.ParameterValues.create_from_bpx_obj(parsed)
+            values = pybamm.ParameterValues.create_from_bpx_obj(json.loads(content))
     except Exception as error:
         raise DataError(
             f"PyBaMM cannot use the BPX file: {' '.join(str(error).split())}. Check its fields."
         ) from error
-    cell = parsed.get("Parameterisation", {}).get("Cell", {})
+    values.update({k: v for k, v in _OPTIONAL.items() if k not in values}, check_already_exists=False)
+    cell = json.loads(content)["Parameterisation"].get("Cell", {})
     density, heat = cell.get("Density [kg.m-3]"), cell.get("Specific heat capacity [J.K-1.kg-1]")
     if density is not None and heat is not None:
         values.update(
@@ -67,15 +67,26 @@ def values_of_bpx(content: str) -> Any:
     return values
 
 
+def bpx_notes(content: str) -> tuple[str, ...]:
+    """What was assumed because the file leaves it out."""
+    parts = json.loads(content)["Parameterisation"]
+    sides = [
+        name
+        for name in ("Negative electrode", "Positive electrode")
+        if "Entropic change coefficient [V.K-1]" not in parts.get(name, {})
+    ]
+    return (f"no entropic change in the BPX file, taken as 0: {', '.join(sides)}",) if sides else ()
+
+
 def _parsed(content: Any, file: str) -> Any:
-    bpx = import_extra("bpx", "cells")
     if not isinstance(content, dict) or "Header" not in content:
         raise DataError(
             f"{file} is not a BPX file: it has no 'Header'. Expected Header and Parameterisation."
         )
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings():  # bpx calls old names of pyparsing, and remarks on older versions
             warnings.simplefilter("ignore")
+            bpx = import_extra("bpx", "cells")
             return bpx.parse_bpx_obj(json.loads(json.dumps(content)))
     except ValueError as error:  # pydantic's ValidationError is one
         raise DataError(f"{file} is not a valid BPX file: {_problems(error)}") from error

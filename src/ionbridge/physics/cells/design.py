@@ -130,10 +130,10 @@ class DesignOfExperiments:
             check_changes({name: low})
             check_changes({name: high})
             self._check_range(f"changes[{name!r}]", (low, high), CHANGES[name].low, CHANGES[name].high)
-        for name in ("duration", "period", "cycle_period"):
-            if not getattr(self, name) > 0:
+        for name, low in (("duration", 300.0), ("period", 0.1), ("cycle_period", 0.1)):
+            if not getattr(self, name) >= low:
                 raise ConfigurationError(
-                    f"{name!r} of DesignOfExperiments must be above 0 s; got {getattr(self, name)}."
+                    f"{name!r} of DesignOfExperiments must be at least {low:g} s; got {getattr(self, name)}."
                 )
 
     @staticmethod
@@ -237,6 +237,7 @@ class DesignOfExperiments:
                     self.duration,
                     peak_c_rate=run.c_rate,
                     mean_c_rate=-0.2 * run.c_rate,
+                    step=(10.0, 120.0),
                     period=self.cycle_period,
                     ambient_temperature=ambient,
                     random_state=np.random.default_rng([self.random_state, int(run.key)]),

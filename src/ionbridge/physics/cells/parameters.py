@@ -33,8 +33,8 @@ Array = NDArray[np.float64]
 FARADAY = 96485.33212
 GAS_CONSTANT = 8.314462618
 _WARM = 20.0  # distance of the two temperatures from which activation energies are taken [K]
-_ENDS = np.geomspace(2e-4, 0.05, 40)
-_GRID = np.concatenate([_ENDS, np.linspace(0.055, 0.945, 179), 1 - _ENDS[::-1]])
+_ENDS = np.geomspace(2e-4, 0.05, 100)
+_GRID = np.concatenate([_ENDS, np.linspace(0.0515, 0.9485, 599), 1 - _ENDS[::-1]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,8 +323,14 @@ def _read(name: str, bpx: str, changes: tuple[tuple[str, float], ...], values: A
         bpx=bpx,
         constants=tuple(known.added.values()) if known else (),
         citations=(str(REFERENCES[name]),) if name in REFERENCES and known else (),
-        notes=known.notes if known else (),
+        notes=known.notes if known else _bpx_notes(bpx),
     )
+
+
+def _bpx_notes(bpx: str) -> tuple[str, ...]:
+    from ionbridge.physics.cells.bpx import bpx_notes
+
+    return bpx_notes(bpx)
 
 
 def _number(values: Any, symbol: Any) -> float:

@@ -24,7 +24,8 @@ from ionbridge.physics.cells.sign import flip_current
 __all__ = ["SimulationError", "simulate"]
 
 Array = NDArray[np.float64]
-_QUIET = 20.0  # a change of slope after this long a straight line is a stop of the solver [s]
+_QUIET = 20.0  # a bend of the current after this long a straight line is a stop of the solver [s]
+_STEEP = 0.2  # a part of the current as short as this, followed by a longer one, is a jump [s]
 _MAX_STOPS = 400
 _EVENTS: Mapping[str, Status] = {
     "Minimum voltage [V]": "lower_voltage_limit",
@@ -153,12 +154,18 @@ def _inputs(
 
 
 def _stops(times: Array, duration: float) -> Array:
-    """Times at which the solver must stop: bends of the current after long straight parts."""
-    bends = times[1:][np.diff(times) > _QUIET]
-    bends = bends[(bends > 0) & (bends < duration)]
-    if bends.size > _MAX_STOPS:
-        bends = bends[:: -(-bends.size // _MAX_STOPS)]
-    return np.unique(np.concatenate([[0.0], bends, [duration]]))
+    """Times at which the solver stops: bends after long straight parts, and ends of steep ramps.
+
+    There the current is all but discontinuous, and the solver finds the new state at once instead of
+    by many failed steps. A stop at every point of a drive cycle costs more than it saves.
+    """
+    gaps = np.diff(times)
+    ramps = (gaps <= _STEEP) & (np.append(gaps[1:], np.inf) > 5 * gaps)
+    stops = times[1:][(gaps > _QUIET) | ramps]
+    stops = stops[(stops > 0) & (stops < duration)]
+    if stops.size > _MAX_STOPS:
+        stops = stops[:: -(-stops.size // _MAX_STOPS)]
+    return np.unique(np.concatenate([[0.0], stops, [duration]]))
 
 
 def _solve(
