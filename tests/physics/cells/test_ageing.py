@@ -183,3 +183,30 @@ def test_reduced_model_with_another_radius_equals_a_rebuilt_one(monkeypatch):
     direct = AgeingCell("NMC").run(AgeingConditions(), 20, 10)
     for name in scaled.values:
         assert scaled.values[name][-1] == pytest.approx(direct.values[name][-1], rel=2e-3), name
+
+
+def test_a_simulated_recording_reads_like_one_of_a_cycler(nmc):
+    from ionbridge.datasets.cycling import record_from_series
+    from ionbridge.physics.cells.ageing_records import ageing_series
+
+    series = ageing_series(nmc, AgeingConditions(), n_cycles=3)
+    again = ageing_series(nmc, AgeingConditions(), n_cycles=3)
+    assert np.array_equal(series.voltage, again.voltage)
+    assert series.current[0] > 0  # it starts with a charge
+    record = record_from_series(series, cell_id="cell")
+    assert len(record.cycles) == 3
+    assert record.discharge_capacity == pytest.approx(5.0, abs=0.15)
+    assert not any("gap" in flag for flag in record.flags)
+
+
+@pytest.mark.slow
+def test_a_simulated_cell_is_cycled_to_its_end():
+    from ionbridge.physics.cells.ageing_records import ageing_record
+
+    harsh = AgeingConditions(sei_rate=40, cracking_rate=15, loss_rate=50)
+    record = ageing_record(ageing_cell("NMC"), harsh, "cell", max_cycles=800)
+    assert record.chemistry == "NMC/graphite"
+    assert 50 < record.end_of_life_cycle < 800
+    censored = ageing_record(ageing_cell("NMC"), AgeingConditions(), "cell", max_cycles=60)
+    assert censored.is_censored
+    assert censored.last_cycle >= 60

@@ -162,7 +162,7 @@ AGEING_INDICATORS: Mapping[str, AgeingIndicator] = MappingProxyType({i.quantity.
 
 
 def indicator_table(histories: AgeingHistories, name: str, n_cycles: float) -> Table:
-    """Conditions, the logarithm of the end value (``log_end``) and the exponent (``shape``), one row a history.
+    """Conditions, the end value (``end``), its logarithm (``log_end``) and the exponent (``shape``), one row a history.
 
     Histories that end before `n_cycles` are left out.
 
@@ -179,10 +179,14 @@ def indicator_table(histories: AgeingHistories, name: str, n_cycles: float) -> T
             f"longest has {longest:.0f}. Ask for fewer, or generate longer ones."
         )
     indicator = AGEING_INDICATORS[name]
-    end = Quantity("log_end", "1", f"Decimal logarithm of {name} after {n_cycles:g} equivalent cycles.")
+    end = Quantity(
+        "end", indicator.quantity.unit, f"{name} after {n_cycles:g} equivalent cycles.", positive=True
+    )
+    log_end = Quantity("log_end", "1", f"Decimal logarithm of {name} after {n_cycles:g} equivalent cycles.")
     shape = Quantity("shape", "1", f"Exponent of {name} over equivalent cycles.")
     columns = {
-        "log_end": (end, [indicator.log_end(h, n_cycles) for h in whole]),
+        "end": (end, [10 ** indicator.log_end(h, n_cycles) for h in whole]),
+        "log_end": (log_end, [indicator.log_end(h, n_cycles) for h in whole]),
         "shape": (shape, [indicator.exponent(h, n_cycles) for h in whole]),
     }
     return histories.table(columns, n_cycles)

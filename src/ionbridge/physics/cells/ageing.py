@@ -5,7 +5,9 @@ Parameters and what was added to them are `ageing_parameters.py`; many histories
 
 from __future__ import annotations
 
+import math
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
@@ -19,7 +21,15 @@ from ionbridge.physics.cells.ageing_model import ageing_equations, balance_of
 from ionbridge.physics.cells.ageing_parameters import AGEING_SETS
 from ionbridge.plugins import import_extra
 
-__all__ = ["INDICATORS", "LIMITS", "AgeingCell", "AgeingConditions", "AgeingHistory", "ageing_cell"]
+__all__ = [
+    "INDICATORS",
+    "LIMITS",
+    "AgeingCell",
+    "AgeingConditions",
+    "AgeingHistory",
+    "AgeingRun",
+    "ageing_cell",
+]
 
 FloatArray = NDArray[np.float64]
 ModelKind = Literal["SPM", "DFN"]
@@ -119,6 +129,7 @@ class AgeingHistory:
     cycles : counted cycles, shape (n_points,) [cycle]; one of full depth is one equivalent cycle.
     values : `INDICATORS` by name, each of shape (n_points,).
     stopped : why the history ends early; empty where it does not.
+    cpu_seconds : processor time it took [s]; NaN where unknown.
     """
 
     conditions: AgeingConditions
@@ -126,6 +137,7 @@ class AgeingHistory:
     cycles: FloatArray
     values: Mapping[str, FloatArray]
     stopped: str = ""
+    cpu_seconds: float = math.nan
 
     def at(self, name: str, equivalent_cycles: Sequence[float] | FloatArray) -> FloatArray:
         """One indicator at some equivalent cycles, shape of these; NaN behind the end of the history."""
@@ -145,6 +157,7 @@ class AgeingHistory:
             "cycles": self.cycles.tolist(),
             "values": {name: column.tolist() for name, column in self.values.items()},
             "stopped": self.stopped,
+            "cpu_seconds": None if math.isnan(self.cpu_seconds) else self.cpu_seconds,
         }
 
     @classmethod
@@ -156,6 +169,7 @@ class AgeingHistory:
             np.asarray(values["cycles"], dtype=float),
             {name: np.asarray(column, dtype=float) for name, column in values["values"].items()},
             values["stopped"],
+            math.nan if values.get("cpu_seconds") is None else float(values["cpu_seconds"]),
         )
 
 
@@ -184,15 +198,14 @@ class AgeingCell:
     def __init__(self, chemistry: str, model: ModelKind = "SPM", compiled: bool | None = None) -> None:
         pybamm = import_extra("pybamm", "cells")
         self.chemistry, self.model = chemistry, model
-        self._equations = ageing_equations(chemistry, model)
-        self.nominal_capacity = self._equations.nominal_capacity
-        self._balance = balance_of(self._equations)
+        self.equations = ageing_equations(chemistry, model)
+        self.nominal_capacity = self.equations.nominal_capacity
+        self._balance = balance_of(self.equations)
         self.assumptions = (*AGEING_SETS[chemistry].assumptions, *MODEL_ASSUMPTIONS)
         use_compiler = _has_compiler() if compiled is None else compiled
         self._solver = pybamm.IDAKLUSolver(
             rtol=1e-4,
             atol=1e-6,
-            store_first_last=True,
             on_extrapolation="ignore",
             options={"compile": use_compiler, "silence_sundials_errors": True},
         )
@@ -221,7 +234,8 @@ class AgeingCell:
             says so in `stopped`.
         """
         schedule = [(0.0, float(factor))] if isinstance(factor, int | float) else [(a, f) for a, f in factor]
-        run = _Run(self, conditions)
+        begin = time.process_time()
+        run = AgeingRun(self, conditions)
         points = [run.observe(0.0, 0.0)]
         done = cycles = 0.0
         n_simulated, stopped = 0, ""
@@ -244,7 +258,12 @@ class AgeingCell:
                     break
         columns = {name: np.array([point[name] for point in points]) for name in points[0]}
         return AgeingHistory(
-            conditions, columns.pop("equivalent_cycles"), columns.pop("cycles"), columns, stopped
+            conditions,
+            columns.pop("equivalent_cycles"),
+            columns.pop("cycles"),
+            columns,
+            stopped,
+            time.process_time() - begin,
         )
 
 
@@ -258,46 +277,63 @@ MODEL_ASSUMPTIONS = (
 )
 
 
-class _Run:
-    """One cell on its way: the present state, and the steps of a cycle."""
+class AgeingRun:
+    """One cell on its way: the present state, and the steps of a cycle.
 
-    def __init__(self, cell: AgeingCell, conditions: AgeingConditions) -> None:
+    Parameters
+    ----------
+    cell : built.
+    conditions : how it is cycled. It is formed without ageing, and starts discharged.
+    is_full : discharge to the lower voltage, whatever the depth of discharge.
+
+    Attributes
+    ----------
+    steps : of the last cycle; each the inputs and PyBaMM's solution.
+    sample_seconds : from one stored state of a step to the next [s]; None stores those of the solver.
+    """
+
+    def __init__(self, cell: AgeingCell, conditions: AgeingConditions, is_full: bool = False) -> None:
+        self.steps: list[tuple[dict[str, float], Any]] = []
+        self.sample_seconds: float | None = None
+        self.depth = 2.0 if is_full else conditions.depth_of_discharge
         self.cell, self.conditions = cell, conditions
-        self._equations, self._solver = cell._equations, cell._solver
-        self._inputs = self._equations.inputs(conditions.to_dict())
+        self.equations, self._solver = cell.equations, cell._solver
+        self._inputs = self.equations.inputs(conditions.to_dict())
         self._state: Any = None
         self._resistance = float("nan")
         for _ in range(2):  # formation without ageing: lithium that plates and strips settles
             self._discharge()
             self._charge()
         self._discharge()
-        self._start = self._observed()["lithium"]
+        self._start = self.observed()["lithium"]
 
     def cycle(self, factor: float) -> float:
         """Charge, hold and discharge with side reactions `factor` times as fast; return the discharge [Ah]."""
         self._inputs["ageing factor"] = factor
+        self.steps = []
         self._charge()
         return self._discharge()
 
     def _charge(self) -> None:
         """Charge to the upper voltage, hold it, and see how the voltage drops at the discharge current."""
-        nominal, high = self.cell.nominal_capacity, self._equations.voltage_window[1]
+        nominal, high = self.cell.nominal_capacity, self.equations.voltage_window[1]
         rate = self.conditions.charge_rate * nominal
         self._step(LONGEST_STEP, {"set current [A]": -rate, "high voltage [V]": high})
         self._step(
             LONGEST_STEP, {"is hold": 1.0, "held voltage [V]": high, "cut-off current [A]": CUT_OFF * nominal}
         )
-        before, held = self._observed()["voltage"], self._state
+        before, held, n_steps = self.observed()["voltage"], self._state, len(self.steps)
         current = self.conditions.discharge_rate * nominal
         self._step(PULSE, {"set current [A]": current})
-        self._resistance = (before - self._observed()["voltage"]) / (current + CUT_OFF * nominal)
+        del self.steps[n_steps:]
+        self._resistance = (before - self.observed()["voltage"]) / (current + CUT_OFF * nominal)
         self._state = held
 
     def _discharge(self) -> float:
         """Discharge to the wanted depth or the lower voltage; return the charge taken out [Ah]."""
         current = self.conditions.discharge_rate * self.cell.nominal_capacity
-        seconds = 3600.0 * self.conditions.depth_of_discharge / self.conditions.discharge_rate
-        low = self._equations.voltage_window[0]
+        seconds = 3600.0 * self.depth / self.conditions.discharge_rate
+        low = self.equations.voltage_window[0]
         return self._step(seconds, {"set current [A]": current, "low voltage [V]": low}) * current / 3600.0
 
     def _step(self, seconds: float, changes: Mapping[str, float]) -> float:
@@ -305,7 +341,14 @@ class _Run:
         pybamm = import_extra("pybamm", "cells")
         inputs = {**self._inputs, **_NO_LIMITS, **changes}
         try:
-            new = self._solver.step(self._state, self._equations.model, seconds, save=False, inputs=inputs)
+            new = self._solver.step(
+                self._state,
+                self.equations.model,
+                seconds,
+                save=False,
+                inputs=inputs,
+                t_interp=self._times(seconds),
+            )
         except pybamm.SolverError as error:
             if self._state is not None and "non-positive at initial conditions" in str(error):
                 return 0.0  # the limit of this step is reached already
@@ -313,15 +356,22 @@ class _Run:
         lasted = float(new.t[-1] - new.t[0])
         new.termination = "final time"  # else the next step would refuse to start
         self._state = new
+        self.steps.append((inputs, new))
         return lasted
 
-    def _observed(self) -> dict[str, float]:
+    def _times(self, seconds: float) -> FloatArray | None:
+        if self.sample_seconds is None or seconds < self.sample_seconds:
+            return None
+        return np.append(np.arange(0.0, seconds, self.sample_seconds), seconds)
+
+    def observed(self) -> dict[str, float]:
+        """Look into the present state."""
         state = np.asarray(self._state.all_ys[-1][:, -1], dtype=float)
-        return self._equations.observe(state, self._inputs)
+        return self.equations.observe(state, self._inputs)
 
     def observe(self, equivalent_cycles: float, cycles: float) -> dict[str, float]:
         """Indicators now, at the end of a discharge; the resistance as it was before."""
-        seen = self._observed()
+        seen = self.observed()
         return {
             "equivalent_cycles": equivalent_cycles,
             "cycles": cycles,

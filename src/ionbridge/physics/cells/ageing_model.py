@@ -33,6 +33,7 @@ _OPTIONS = {
 }
 _OBSERVED = {
     "voltage": "Voltage [V]",
+    "current": "Current [A]",
     "lithium": "Total lithium in particles [mol]",
     "capacity_negative": "Negative electrode capacity [A.h]",
     "capacity_positive": "Positive electrode capacity [A.h]",
@@ -73,6 +74,13 @@ class AgeingEquations:
     def inputs(self, conditions: Mapping[str, float]) -> dict[str, float]:
         """Input values that do not change from step to step."""
         return {**conditions, "ageing factor": 0.0, "start time": 0.0}
+
+    def samples(self, states: FloatArray, inputs: Mapping[str, float]) -> tuple[FloatArray, FloatArray]:
+        """Voltage [V] and current in PyBaMM's sign [A] of many states, each of shape (n_samples,)."""
+        vector = np.array([[float(inputs.get(name, 0.0))] for name in self.input_names])
+        found = np.asarray(self.observer(states, np.repeat(vector, states.shape[1], axis=1)))
+        names = list(_OBSERVED)
+        return found[names.index("voltage")], found[names.index("current")]
 
     def observe(self, state: FloatArray, inputs: Mapping[str, float]) -> dict[str, float]:
         """Values of one state: lithium and capacities in Ah, losses as shares, lengths in m."""

@@ -1,0 +1,133 @@
+"""Simulate ageing cells with PyBaMM and train the lifetime model that ships with ionbridge, and an example file.
+
+Run it after a change of ageing or lifetime models (extra: cells): python scripts/make_pretrained_lifetime.py
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ionbridge.applications.lifetime import LifetimeModel, evaluate
+from ionbridge.datasets.cycling import CyclingRecord, TimeSeries
+from ionbridge.execution import Failure, open_executor, run_tasks
+from ionbridge.library import ModelLibrary, pretrained_root
+from ionbridge.physics.cells.ageing import AgeingConditions, ageing_cell
+from ionbridge.physics.cells.ageing_histories import ageing_design
+from ionbridge.physics.cells.ageing_records import ageing_record, ageing_series
+
+NAME = "simulated-lifetime"
+SEED = 2026
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "data" / "simulated_nmc_cell.csv"
+SHARES = {"NMC": 0.4, "LFP": 0.35, "LCO": 0.25}
+N_TEST = 5  # of the cells, every fifth is never learned from
+COLUMNS = ("discharge_capacity", "charge_capacity", "charge_time")
+RANGES: Mapping[str, tuple[float, float]] = {
+    "charge_rate": (0.4, 1.2),
+    "discharge_rate": (0.5, 1.5),
+    "temperature": (288.15, 318.15),
+    "sei_rate": (5.0, 40.0),
+    "plating_rate": (0.3, 3.0),
+    "cracking_rate": (2.0, 20.0),
+    "loss_rate": (5.0, 50.0),
+    "particle_radius": (0.85, 1.15),
+}
+EXAMPLE_CONDITIONS = AgeingConditions(
+    charge_rate=0.6, discharge_rate=0.9, temperature=303.15, sei_rate=15, cracking_rate=6, loss_rate=15
+)
+NOTES = (
+    "SIMULATED, not measured: every training cell is a single-particle model of PyBaMM (OKane2022 for NMC, Prada2013 "
+    "for LFP, Ai2020 for LCO) with side reactions at 2 to 50 times their published rates. It shows how prediction "
+    "works; train on measured cells before believing a number about one. Made by scripts/make_pretrained_lifetime.py."
+)
+
+
+def simulate_cells(n_cells: int, address: str | None) -> list[CyclingRecord]:
+    """Cycle cells of all chemistries to their end of life; those that fail are named and left out."""
+    tasks: dict[str, tuple[Any, ...]] = {}
+    for number, (chemistry, share) in enumerate(SHARES.items()):
+        design = ageing_design(round(share * n_cells), ranges=RANGES, random_state=SEED + number)
+        for i, conditions in enumerate(design):
+            tasks[f"{chemistry}-{i + 1:03d}"] = (
+                chemistry,
+                conditions.to_dict(),
+                f"{chemistry}-{i + 1:03d}",
+                SEED + i,
+            )
+    with open_executor(address) as executor:
+        found = run_tasks(_record, tasks, executor=executor, progress=True, label="cells")
+    for failure in (item for item in found.values() if isinstance(item, Failure)):
+        print(f"left out: {failure.key}: {failure}")
+    return [item for item in found.values() if not isinstance(item, Failure)]
+
+
+def _record(chemistry: str, conditions: Mapping[str, float], cell_id: str, seed: int) -> CyclingRecord:
+    return ageing_record(ageing_cell(chemistry), AgeingConditions(**conditions), cell_id, random_state=seed)
+
+
+def train(records: Sequence[CyclingRecord], folder: Path) -> None:
+    """Train on four fifths of the cells, save with the errors on the rest."""
+    test = [r for i, r in enumerate(records) if i % N_TEST == N_TEST - 1]
+    training = [r for i, r in enumerate(records) if i % N_TEST != N_TEST - 1]
+    model = LifetimeModel(columns=COLUMNS, curves=False, random_state=SEED).fit(training)
+    _, figures = evaluate(model, test)
+    print(f"{len(training)} training cells; cross-validated MAPE {model.cv_mape_:.1f} %; test: {figures}")
+    card = ModelLibrary(folder, shipped=None).save(
+        model,
+        NAME,
+        metrics={f"test_{name}": figures[name] for name in ("mape", "rmse", "coverage", "n_cells")},
+        licence="Apache-2.0",
+        tags=("simulated", "lifetime"),
+        notes=NOTES,
+        overwrite=True,
+    )
+    size = sum(path.stat().st_size for path in (folder / card.name).iterdir())
+    print(f"saved {card.name} in {folder} ({size / 1e6:.2f} MB)")
+
+
+def write_example(path: Path) -> None:
+    """Write the first cycles of a cell that was not learned from, as a file in the Battery Data Format."""
+    series = ageing_series(ageing_cell("NMC"), EXAMPLE_CONDITIONS, random_state=SEED)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(bdf_text(series), encoding="utf-8")
+    record = ageing_record(ageing_cell("NMC"), EXAMPLE_CONDITIONS, "example", random_state=SEED)
+    print(
+        f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB); its life is {record.end_of_life_cycle:.0f} cycles"
+    )
+
+
+def bdf_text(series: TimeSeries) -> str:
+    """Text of a CSV file in the Battery Data Format."""
+    lines = [
+        "Test Time / s,Current / A,Voltage / V,Cycle Count / 1,Step Count / 1,Ambient Temperature / degC"
+    ]
+    temperature = series.temperature if series.temperature is not None else np.full(len(series.time), np.nan)
+    cycle = series.cycle if series.cycle is not None else np.ones(len(series.time))
+    step = series.step if series.step is not None else np.ones(len(series.time))
+    lines += [
+        f"{t:.1f},{i:.4f},{v:.4f},{n:.0f},{s:.0f},{k - 273.15:.2f}"
+        for t, i, v, n, s, k in zip(
+            series.time, series.current, series.voltage, cycle, step, temperature, strict=True
+        )
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Simulate, train, save, and write the example."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=120, help="simulated cells")
+    parser.add_argument("--executor", help="'serial', 'dask' or an address; by default, all cores")
+    parser.add_argument("--folder", type=Path, default=pretrained_root(), help="where the model is saved")
+    parser.add_argument("--example", type=Path, default=EXAMPLE, help="where the example file is written")
+    given = parser.parse_args(arguments)
+    train(simulate_cells(given.cells, given.executor), given.folder)
+    write_example(given.example)
+
+
+if __name__ == "__main__":
+    main()
