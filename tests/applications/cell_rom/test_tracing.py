@@ -58,6 +58,10 @@ def _filled(x: Any, m: Any) -> Any:
     new[0] = x
     new[1:] = m
     new[2:, 1] = 7.0
+    new[1] += x
+    np.multiply(new[..., :2], 3.0, out=new[..., :2])
+    np.exp(-np.abs(new), out=new)
+    new *= 2.0
     return new.copy()
 
 
@@ -106,12 +110,13 @@ def test_c_computes_the_same(name: str, library: ctypes.CDLL) -> None:
         (lambda x: x if x[0] > 0 else -x, "decision that depends on a value"),
         (lambda x: np.fft.fft(x), "numpy.fft"),
         (lambda x: np.add.reduce(x), "numpy.add.reduce"),
+        (lambda x: np.exp(x, out=np.empty(3)), "made like a recorded one"),
         (lambda x: np.arctan2(x, x), "numpy.arctan2"),
         (lambda x: x * np.array(1j), "complex128"),
         (lambda x: float(x[0]), "'float' of a value"),
         (lambda x: x @ np.ones((2, 2)), "cannot be multiplied"),
     ],
-    ids=["branch", "unknown", "reduction", "unknown_ufunc", "complex", "float", "shapes"],
+    ids=["branch", "unknown", "reduction", "out", "unknown_ufunc", "complex", "float", "shapes"],
 )
 def test_what_cannot_be_recorded_is_named(function: Callable[[Any], Any], match: str) -> None:
     with pytest.raises(ConfigurationError, match=match):

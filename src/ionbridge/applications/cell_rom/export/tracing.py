@@ -116,11 +116,15 @@ def _refuse(what: str) -> NoReturn:
 
 
 class Traced(NDArrayOperatorsMixin):
-    """Stands for an array while a function is recorded."""
+    """Stands for an array while a function is recorded.
 
-    def __init__(self, recorder: Recorder, number: int) -> None:
+    Parts of it (``x[2:]``) remember where they come from, so that writing to them changes the whole.
+    """
+
+    def __init__(self, recorder: Recorder, number: int, part_of: tuple[Traced, Any] | None = None) -> None:
         self.recorder = recorder
         self.number = number
+        self._part_of = part_of
 
     @property
     def node(self) -> Node:
@@ -167,7 +171,8 @@ class Traced(NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> Traced:
         parts = key if isinstance(key, tuple) else (key,)
         if not any(isinstance(part, Traced) for part in parts):
-            return _moved(self, lambda places: places[key])
+            part = _moved(self, lambda places: places[key])
+            return Traced(self.recorder, part.number, (self, key))
         if len(parts) > 1:
             _refuse("a computed index beside others")
         width = self.size // self.shape[0]  # rows of several entries: their places in the flattened array
@@ -184,12 +189,28 @@ class Traced(NDArrayOperatorsMixin):
         given = _broadcast(self.recorder, value, chosen.shape)
         joined = _concatenate(self.recorder, [self.ravel(), given.ravel()])
         places[key] = self.size + np.arange(chosen.size).reshape(chosen.shape)
-        self.number = _moved(joined, lambda _: places).number
+        self._become(_moved(joined, lambda _: places))
+
+    def _become(self, other: Traced) -> None:
+        """Stand for another array from now on, as part of a larger one as well."""
+        self.number = other.number
+        if self._part_of is not None:
+            whole, key = self._part_of
+            whole[key] = other
 
     def __array_ufunc__(self, ufunc: Any, method: str, *given: Any, **settings: Any) -> Any:
+        out = settings.pop("out", None)
         if method != "__call__" or any(value is not None for value in settings.values()):
             _refuse(f"numpy.{ufunc.__name__}.{method} with {sorted(settings)}")
-        return _ufunc(self.recorder, ufunc.__name__, given)
+        result = _ufunc(self.recorder, ufunc.__name__, given)
+        if out is None:
+            return result
+        if not isinstance(out[0], Traced):
+            _refuse(
+                f"numpy.{ufunc.__name__} into an array that was not made like a recorded one (numpy.empty_like)"
+            )
+        out[0]._become(_broadcast(self.recorder, result, out[0].shape))
+        return out[0]
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         name = function.__name__
