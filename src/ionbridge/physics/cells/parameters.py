@@ -337,9 +337,9 @@ def _number(values: Any, symbol: Any) -> float:
     return float(np.ravel(values.process_symbol(symbol).evaluate())[0])
 
 
-def _sampled(values: Any, symbol: Any) -> Array:
+def _sampled(values: Any, symbol: Any, n_grid: int) -> Array:
     sampled = np.ravel(values.process_symbol(symbol).evaluate()).astype(float)
-    return np.full(_GRID.size, sampled[0]) if sampled.size == 1 else sampled
+    return np.full(n_grid, sampled[0]) if sampled.size == 1 else sampled
 
 
 def _stoichiometry_limits(name: str, values: Any) -> tuple[float, float, float, float]:
@@ -364,14 +364,17 @@ def _electrode(
     phase = parameters.prim
     reference = float(values["Reference temperature [K]"])
     maximum = float(values.evaluate(phase.c_max))
-    grid, cold = pybamm.Vector(_GRID), pybamm.Scalar(reference)
+    stoichiometry = np.union1d(_GRID, limits)  # with the limits themselves: tables may jump there
+    grid, cold = pybamm.Vector(stoichiometry), pybamm.Scalar(reference)
     warm = pybamm.Scalar(reference + _WARM)
-    content, salt = (
-        pybamm.Vector(_GRID * maximum),
-        pybamm.Scalar(float(values.evaluate(pybamm.LithiumIonParameters().c_e_init))),
-    )
-    diffusivity, warm_diffusivity = (_sampled(values, phase.D(content, t)) for t in (cold, warm))
-    exchange, warm_exchange = (_sampled(values, phase.j0(salt, content, t)) for t in (cold, warm))
+    content = pybamm.Vector(stoichiometry * maximum)
+    salt = pybamm.Scalar(float(values.evaluate(pybamm.LithiumIonParameters().c_e_init)))
+
+    def sampled(symbol: Any) -> Array:
+        return _sampled(values, symbol, stoichiometry.size)
+
+    diffusivity, warm_diffusivity = (sampled(phase.D(content, t)) for t in (cold, warm))
+    exchange, warm_exchange = (sampled(phase.j0(salt, content, t)) for t in (cold, warm))
     name, prefix = side.capitalize(), f"{side}_particle_radius"
     radius = changes.get(prefix, 1.0)
     active = float(values[f"{name} electrode active material volume fraction"])
@@ -387,9 +390,9 @@ def _electrode(
         conductivity=float(values[f"{name} electrode conductivity [S.m-1]"]),
         stoichiometry_at_0=at_0,
         stoichiometry_at_100=at_100,
-        stoichiometry=_GRID,
-        ocp=_sampled(values, phase.U(grid, cold)),
-        entropic_change=_sampled(values, phase.dUdT(grid)),
+        stoichiometry=stoichiometry,
+        ocp=sampled(phase.U(grid, cold)),
+        entropic_change=sampled(phase.dUdT(grid)),
         diffusivity=diffusivity * radius**2,
         diffusivity_activation_energy=_activation_energy(diffusivity, warm_diffusivity, reference),
         exchange_current_density=exchange * radius,
