@@ -36,6 +36,7 @@ Array = NDArray[np.float64]
 Physics = Literal["given", "calibrated", "none", "flat"]
 N_BLOCKS = 4  # parts that a single series is cut into, each left out in turn
 GP_ROWS = 300
+CALIBRATED_SERIES = 8  # evenly spread over those given; more do not sharpen a handful of numbers
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def adapt(
     strategy: str = "auto",
     options: AdaptationOptions | None = None,
     *,
+    band: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> CellROM:
     """Make a model of `cell` from a source model and a few series.
@@ -155,6 +157,8 @@ def adapt(
     series : of the target, simulated or measured.
     strategy : a name of `STRATEGIES`, or ``auto``: the strategy with the smallest error on series
         that were left out, or a simpler one within one standard error of it.
+    band : whether the model gets a voltage band, for which everything is done once more without each
+        fold of the series; ``auto`` always has one.
     progress : called with the name of each strategy that is tried.
 
     Raises
@@ -174,7 +178,7 @@ def adapt(
         progress(strategy)
     whole = [np.ones(len(s), dtype=bool) for s in series]
     rom, _ = _adapted(way, strategy, source, cell, series, whole, options)
-    if not series:
+    if not series or not band:
         return rom
     errors = out_of_profile_errors(source, cell, series, strategy, options)
     return _with_band(rom, *errors)
@@ -201,19 +205,30 @@ def _physics(
     series: Sequence[CellSeries],
     masks: Sequence[NDArray[np.bool_]],
     options: AdaptationOptions,
+    known: dict[int, tuple[ReducedCell, dict[str, float], float]],
+    fold: int,
 ) -> tuple[ReducedCell, dict[str, float], float]:
     """Cell of this strategy, its calibrated factors and the shift of the state of charge."""
+    if way.physics == "calibrated" and (options.factors or options.shift_soc):
+        if fold not in known:
+            used = [k for k, mask in enumerate(masks) if mask.any()]
+            used = [
+                used[i]
+                for i in np.unique(np.linspace(0, len(used) - 1, CALIBRATED_SERIES).round().astype(int))
+            ]
+            found, result = calibrate(
+                cell,
+                [series[k] for k in used],
+                options.factors,
+                prior_spread=options.prior_spread or {},
+                shift_soc=options.shift_soc,
+                hysteresis=options.hysteresis,
+                masks=[masks[k] for k in used],
+            )
+            known[fold] = found, result.factors, result.soc_shift
+        return known[fold]
     if way.physics == "calibrated":
-        found, result = calibrate(
-            cell,
-            series,
-            options.factors,
-            prior_spread=options.prior_spread or {},
-            shift_soc=options.shift_soc,
-            hysteresis=options.hysteresis,
-            masks=masks,
-        )
-        return found, result.factors, result.soc_shift
+        return cell, {}, 0.0
     if way.physics == "given":
         return cell, {}, 0.0
     return cell.without_overpotential(flat=way.physics == "flat"), {}, 0.0
@@ -227,12 +242,17 @@ def _adapted(
     series: Sequence[CellSeries],
     masks: Sequence[NDArray[np.bool_]],
     options: AdaptationOptions,
+    known: dict[int, tuple[ReducedCell, dict[str, float], float]] | None = None,
+    fold: int = -1,
 ) -> tuple[CellROM, TrainingRows | None]:
-    """Adapt to the points of `series` that `masks` allow; also return the rows of all points."""
+    """Adapt to the points of `series` that `masks` allow; also return the rows of all points.
+
+    Calibrations are kept in `known` by `fold`: strategies that differ in the correction share them.
+    """
     base = source if source is not None and way.needs_source else CellROM(cell)
     if not series:
         return replace(base.for_cell(cell, name), hysteresis=options.hysteresis), None
-    found, factors, shift = _physics(way, cell, series, masks, options)
+    found, factors, shift = _physics(way, cell, series, masks, options, {} if known is None else known, fold)
     rows = training_rows(found, series, options.max_points, soc_shift=shift, hysteresis=options.hysteresis)
     used = np.concatenate([masks[k][rows.point[rows.series == k]] for k in range(len(series))])
     X, y, groups = rows.features[used], rows.missing[used], rows.series[used]
@@ -279,9 +299,9 @@ def _correction(
     strategy = NetworkTransfer(
         way.correction,  # type: ignore[arg-type]
         hidden=(32, 32),
-        activation="tanh",
+        activation="relu",
         space="standard",
-        n_members=3,
+        n_members=2,
         epochs=options.epochs,
         learning_rate=rates[way.correction],
         batch_size=128,
@@ -307,10 +327,12 @@ def out_of_profile_errors(
     series: Sequence[CellSeries],
     strategy: str,
     options: AdaptationOptions | None = None,
+    known: dict[int, tuple[ReducedCell, dict[str, float], float]] | None = None,
 ) -> tuple[Array, Array, NDArray[np.int64]]:
     """Voltage errors on series (with fewer than three: on blocks) that were left out, each in turn.
 
-    Everything is done anew without them, calibration included.
+    Everything is done anew without them, calibration included (`known` keeps those by fold, for
+    the other strategies on the same series).
 
     Returns
     -------
@@ -322,7 +344,7 @@ def out_of_profile_errors(
     way = _way(strategy, source, series)
     errors, features, groups = [], [], []
     for f, left_out in enumerate(_folds(series, options.random_state)):
-        rom, rows = _adapted(way, strategy, source, cell, series, [~m for m in left_out], options)
+        rom, rows = _adapted(way, strategy, source, cell, series, [~m for m in left_out], options, known, f)
         assert rows is not None
         out = np.concatenate([left_out[k][rows.point[rows.series == k]] for k in range(len(series))])
         X = rows.features[out]
@@ -358,13 +380,14 @@ def _choose(
     """The strategy of smallest out-of-profile error; a simpler one (earlier in the list) within one standard error."""
     if not series:
         return adapt(source, cell, series, "zero_shot" if source is not None else "physics", options)
-    found = {}
+    found: dict[str, tuple[Array, Array, NDArray[np.int64]]] = {}
+    known: dict[int, tuple[ReducedCell, dict[str, float], float]] = {}
     for name in AUTO_MEMBERS:
         if STRATEGIES[name].needs_source and (source is None or source.residual is None):
             continue
         if progress is not None:
             progress(name)
-        found[name] = out_of_profile_errors(source, cell, series, name, options)
+        found[name] = out_of_profile_errors(source, cell, series, name, options, known)
     rmse = {name: _group_rmse(error, groups) for name, (error, _, groups) in found.items()}
     best = min(rmse, key=lambda name: float(rmse[name].mean()))
 

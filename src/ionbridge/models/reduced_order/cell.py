@@ -280,6 +280,56 @@ class ReducedCell:
             cooling=self.cooling * scale,
         )
 
+    def lumped(self, soc: ArrayLike, voltage: ArrayLike, *, capacity: float | None = None) -> ReducedCell:
+        """A cell known by its terminals only: one open-circuit voltage, at the surface of one mean particle.
+
+        The negative electrode keeps its diffusion and kinetics but no potential; the plating margin
+        means nothing then. Beyond the measured range the curve goes on with its slope at the end,
+        at most 40 V per unit of state of charge.
+
+        Parameters
+        ----------
+        soc : shape (n_points,), rising from about 0 to about 1 [-].
+        voltage : shape (n_points,) [V].
+        capacity : measured [Ah]; None keeps it.
+        """
+        s, v = np.asarray(soc, dtype=float), np.asarray(voltage, dtype=float)
+        if s.ndim != 1 or s.shape != v.shape:
+            raise ShapeError(
+                f"'soc' and 'voltage' of lumped must have one shape (n_points,); got {s.shape} and {v.shape}."
+            )
+        if not (np.diff(s) > 0).all() or not (s[0] < 0.05 and s[-1] > 0.95 and np.ptp(s) < 2):
+            raise DataError(
+                f"'soc' of lumped must rise from 0 to 1; got {s[0]:.3g} to {s[-1]:.3g}. State of charge is a fraction, "
+                "not percent; the whole range must be measured."
+            )
+        grid = np.linspace(-0.3, 1.3, N_TABLE)
+        potential = np.interp(grid, s, v)
+        first = float(np.clip((v[1] - v[0]) / (s[1] - s[0]), 0.0, 40.0))
+        last = float(np.clip((v[-1] - v[-2]) / (s[-1] - s[-2]), 0.0, 40.0))
+        potential += first * np.minimum(grid - s[0], 0.0) + last * np.maximum(grid - s[-1], 0.0)
+
+        def on_grid(table: ElectrodeTable, values: Array) -> Array:
+            return np.interp(grid, table.soc, values)
+
+        sides = {
+            side: replace(
+                table,
+                start=-0.3,
+                end=1.3,
+                potential=potential if side == "positive" else np.zeros(N_TABLE),
+                entropic_change=on_grid(table, table.entropic_change),
+                log_exchange_rate=on_grid(table, table.log_exchange_rate),
+            )
+            for side, table in (("negative", self.negative), ("positive", self.positive))
+        }
+        return replace(
+            self,
+            capacity=self.capacity if capacity is None else float(capacity),
+            negative=sides["negative"],
+            positive=sides["positive"],
+        )
+
     def without_overpotential(self, *, flat: bool = False) -> ReducedCell:
         """The cell as open-circuit voltage at the particle surfaces alone; nothing is physical with `flat`.
 

@@ -74,7 +74,7 @@ class NetworkCorrection:
 
     def __call__(self, features: Array) -> Array:
         """Correction of shape (n_rows,) [V] from features of shape (n_features, n_rows)."""
-        x = torch.from_numpy(np.clip(features, self.low, self.high)).T
+        x = torch.from_numpy(np.minimum(np.maximum(features, self.low), self.high)).T
         n_members = len(self.layers[0].weight)
         h = x.expand(n_members, *x.shape)
         for layer, (weight, bias) in zip(self.layers, self._tensors, strict=True):

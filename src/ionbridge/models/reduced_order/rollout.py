@@ -46,9 +46,8 @@ class Batch:
             rate[:n, k], rate[n:, k] = item.current / capacity, item.current[-1] / capacity
             dt[1:n, k] = np.diff(item.time)
             mean[1:n, k] = 0.5 * (rate[1:n, k] + rate[: n - 1, k])
-            ambient[:, k] = np.pad(
-                np.broadcast_to(item.ambient_temperature, (n,)), (0, shape[0] - n), mode="edge"
-            )
+            ambient[:n, k] = item.ambient_temperature
+            ambient[n:, k] = ambient[n - 1, k]
         return cls(dt, rate, mean, ambient, counts)
 
     @property

@@ -127,6 +127,7 @@ class Stepper:
         self._rest = self.dtype.type(2 / 3 * (0.1 - (1 / mode_roots() ** 2).sum()))
         self._decay = np.array([cell.electrolyte_time, *FILTER_TIMES], dtype=self.dtype)[:, None]
         self._sides = [(table, self._table(table)) for table in (cell.negative, cell.positive)]
+        self._exchange_limits = [(values[:, 2].min(), values[:, 2].max()) for _, values in self._sides]
 
     def _table(self, electrode: Any) -> Array:
         columns = (electrode.potential, electrode.entropic_change, electrode.log_exchange_rate)
@@ -210,7 +211,7 @@ class Stepper:
 
     def _inverse_temperature(self, temperature: Array) -> Array:
         """(1/T_ref - 1/T)/R, by which activation energies are multiplied."""
-        bounded = np.clip(temperature, _COOLEST, _WARMEST)
+        bounded = np.minimum(np.maximum(temperature, _COOLEST), _WARMEST)
         return (1 / REFERENCE_TEMPERATURE - 1 / bounded) / GAS_CONSTANT
 
     def _look_up(self, table: Any, values: Array, soc: Array) -> tuple[Array, Array]:
@@ -222,12 +223,12 @@ class Stepper:
         part = (place - low)[:, None]
         first = values[low]
         rise = values[low + 1] - first
-        found = first + rise * np.clip(part, -200, 200)
+        found = first + rise * np.clip(part, -20, 21)
         return found, rise[:, 0] * scale
 
     def outputs(self, state: Array, rate: Array, correct: bool = True) -> Outputs:
         """Voltage and what it consists of, in a state and at the C-rate (n_rows,) [1/h] of this moment."""
-        cell, temperature = self.cell, np.clip(state[1], _COOLEST, _WARMEST)
+        cell, temperature = self.cell, np.minimum(np.maximum(state[1], _COOLEST), _WARMEST)
         inverse = self._inverse_temperature(temperature)
         twice = 2 * GAS_CONSTANT / FARADAY * temperature
         found, surface, eta, slopes = [], [], [], []
@@ -236,10 +237,8 @@ class Stepper:
             time = table.diffusion_time * np.exp(-table.diffusivity_energy * inverse)
             soc = state[0] + state[place].sum(axis=0) + self._rest * time * rate / 3600
             entries, slope = self._look_up(table, values, soc)
-            exchange = (
-                np.clip(entries[:, 2], values[:, 2].min(), values[:, 2].max())
-                + table.exchange_energy * inverse
-            )
+            low, high = self._exchange_limits[k]
+            exchange = np.minimum(np.maximum(entries[:, 2], low), high) + table.exchange_energy * inverse
             eta.append(twice * np.arcsinh(0.5 * rate * np.exp(-exchange)))
             found.append(entries)
             surface.append(soc)
