@@ -10,20 +10,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ionbridge.applications.lifetime import LifetimeModel, evaluate
-from ionbridge.datasets.cycling import CyclingRecord, TimeSeries
+from ionbridge.datasets.cycling import CyclingRecord
 from ionbridge.execution import Failure, open_executor, run_tasks
 from ionbridge.library import ModelLibrary, pretrained_root
 from ionbridge.physics.cells.ageing import AgeingConditions, ageing_cell
 from ionbridge.physics.cells.ageing_histories import ageing_design
-from ionbridge.physics.cells.ageing_records import ageing_record, ageing_series
+from ionbridge.physics.cells.ageing_records import ageing_record, ageing_series, write_bdf
 
 NAME = "simulated-lifetime"
 SEED = 2026
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "data" / "simulated_nmc_cell.csv"
 SHARES = {"NMC": 0.4, "LFP": 0.35, "LCO": 0.25}
+MAX_CYCLES = 2000.0  # then a test ends, and the cell is censored
 N_TEST = 5  # of the cells, every fifth is never learned from
 COLUMNS = ("discharge_capacity", "charge_capacity", "charge_time")
 RANGES: Mapping[str, tuple[float, float]] = {
@@ -66,7 +65,13 @@ def simulate_cells(n_cells: int, address: str | None) -> list[CyclingRecord]:
 
 
 def _record(chemistry: str, conditions: Mapping[str, float], cell_id: str, seed: int) -> CyclingRecord:
-    return ageing_record(ageing_cell(chemistry), AgeingConditions(**conditions), cell_id, random_state=seed)
+    return ageing_record(
+        ageing_cell(chemistry),
+        AgeingConditions(**conditions),
+        cell_id,
+        max_cycles=MAX_CYCLES,
+        random_state=seed,
+    )
 
 
 def train(records: Sequence[CyclingRecord], folder: Path) -> None:
@@ -92,35 +97,17 @@ def train(records: Sequence[CyclingRecord], folder: Path) -> None:
 def write_example(path: Path) -> None:
     """Write the first cycles of a cell that was not learned from, as a file in the Battery Data Format."""
     series = ageing_series(ageing_cell("NMC"), EXAMPLE_CONDITIONS, random_state=SEED)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(bdf_text(series), encoding="utf-8")
+    write_bdf(series, path)
     record = ageing_record(ageing_cell("NMC"), EXAMPLE_CONDITIONS, "example", random_state=SEED)
     print(
         f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB); its life is {record.end_of_life_cycle:.0f} cycles"
     )
 
 
-def bdf_text(series: TimeSeries) -> str:
-    """Text of a CSV file in the Battery Data Format."""
-    lines = [
-        "Test Time / s,Current / A,Voltage / V,Cycle Count / 1,Step Count / 1,Ambient Temperature / degC"
-    ]
-    temperature = series.temperature if series.temperature is not None else np.full(len(series.time), np.nan)
-    cycle = series.cycle if series.cycle is not None else np.ones(len(series.time))
-    step = series.step if series.step is not None else np.ones(len(series.time))
-    lines += [
-        f"{t:.1f},{i:.4f},{v:.4f},{n:.0f},{s:.0f},{k - 273.15:.2f}"
-        for t, i, v, n, s, k in zip(
-            series.time, series.current, series.voltage, cycle, step, temperature, strict=True
-        )
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Simulate, train, save, and write the example."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=120, help="simulated cells")
+    parser.add_argument("--cells", type=int, default=100, help="simulated cells")
     parser.add_argument("--executor", help="'serial', 'dask' or an address; by default, all cores")
     parser.add_argument("--folder", type=Path, default=pretrained_root(), help="where the model is saved")
     parser.add_argument("--example", type=Path, default=EXAMPLE, help="where the example file is written")

@@ -79,3 +79,16 @@ def test_generate_names_known_chemistries(tmp_path):
     assert result.exit_code == 2
     assert "NMC" in result.stderr
     assert not (tmp_path / "x.json").exists()
+
+
+def test_a_recorded_cell_is_read_as_a_cycler_file(tmp_path):
+    pytest.importorskip("pybamm", reason="extra 'cells' is not installed")
+    from ionbridge.applications.lifetime import load_cells
+
+    result = _run(
+        "record", "NMC", "--cycles", 2, "--set", "discharge_rate=1.5", "--out", tmp_path / "cell.csv"
+    )
+    assert result.exit_code == 0, result.stderr
+    (record,) = load_cells([tmp_path / "cell.csv"])
+    assert len(record.cycles) == 2
+    assert record.discharge_capacity[0] > 4.5

@@ -122,6 +122,46 @@ def _generate(
     console.saved("histories", out)
 
 
+@make_command(
+    "record",
+    """
+    ionbridge ageing record NMC --out cell.csv
+    ionbridge ageing record LFP --cycles 30 --set charge_rate=0.8 --set 'cell_temperature=35 degC' --out lfp.csv
+    """,
+    command,
+)
+@click.argument("chemistry")
+@click.option(
+    "--cycles",
+    "n_cycles",
+    type=click.IntRange(1, 200),
+    default=24,
+    show_default=True,
+    help="Cycles of the file.",
+)
+@click.option("--set", "settings", type=SETTING, multiple=True, help="A condition; repeatable.")
+@click.option("--out", type=FILE, required=True, help="Write the file here, in the Battery Data Format.")
+@seed_option
+def _record(
+    console: Console, chemistry: str, n_cycles: int, settings: Sequence[tuple[str, Any]], out: Path, seed: int
+) -> None:
+    """Simulate the first cycles of a cell of CHEMISTRY as the file of a cycler.
+
+    The file is read by 'ionbridge lifetime predict' like one that was measured.
+    """
+    from ionbridge.physics.cells.ageing import AgeingConditions, ageing_cell
+    from ionbridge.physics.cells.ageing_histories import CONDITIONS, by_field
+    from ionbridge.physics.cells.ageing_records import ageing_series, write_bdf
+
+    known = {item.name: item for item in CONDITIONS.values()}
+    conditions = AgeingConditions(**by_field(resolved(_known(settings, known), known)))
+    series = ageing_series(ageing_cell(chemistry), conditions, n_cycles, seed)
+    write_bdf(series, out)
+    told = {"chemistry": chemistry, "cycles": n_cycles, "samples": len(series.time)}
+    console.result({**told, "conditions": conditions.to_dict()}, format_pairs(told))
+    console.saved("simulated recording", out)
+
+
 def _learning_options(function: Any) -> Any:
     for option in (
         click.option("--overwrite", is_flag=True, help="Replace the model of this name."),

@@ -6,6 +6,7 @@ Indicators that no cycler measures are in `ageing.py`; learning from records is 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from ionbridge.physics.cells.ageing import AgeingCell, AgeingConditions, AgeingR
 from ionbridge.physics.cells.ageing_parameters import AGEING_SETS
 from ionbridge.physics.cells.sign import flip_current
 
-__all__ = ["ageing_record", "ageing_series"]
+__all__ = ["ageing_record", "ageing_series", "write_bdf"]
 
 FloatArray = NDArray[np.float64]
 
@@ -174,3 +175,29 @@ def _later(
         numbers.append(number)
         capacities.append(discharged * (1.0 + GAIN_NOISE * rng.standard_normal()))
     return numbers, capacities
+
+
+def write_bdf(series: TimeSeries, path: str | Path) -> Path:
+    """Write a time series with temperature, cycles and steps as a CSV file in the Battery Data Format."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {
+        "Test Time / s": (series.time, 1),
+        "Current / A": (series.current, 4),
+        "Voltage / V": (series.voltage, 4),
+        "Cycle Count / 1": (series.cycle, 0),
+        "Step Count / 1": (series.step, 0),
+        "Ambient Temperature / degC": (
+            None if series.temperature is None else series.temperature - 273.15,
+            2,
+        ),
+    }
+    text = {
+        name: [f"{v:.{digits}f}" for v in values]
+        for name, (values, digits) in columns.items()
+        if values is not None
+    }
+    temporary = path.with_name(f".{path.name}.part")
+    pd.DataFrame(text).to_csv(temporary, index=False)
+    temporary.replace(path)
+    return path
