@@ -35,7 +35,9 @@ class StageTransfer(AbstractStrategy):
     from whole source lives, the gain from the target cells, and ``w = r t / (1 + s)``: near its
     end the linear fade of a cell knows more than its relatives, far from it, or where the fade is
     not steady (reliability r, `fade_reliability`), or where the target cells do not follow the curve
-    of the source (trust t, the ratio of the gains), the relatives do.
+    of the source, the relatives do. The trust t is the ratio of the gains, times the slope of the
+    differences between the lives of the target cells over those that the stage explains, shrunk
+    towards one: where they contradict the stage, it is not believed.
 
     Parameters
     ----------
@@ -70,32 +72,49 @@ class StageTransfer(AbstractStrategy):
         self.fold_ = np.arange(n_rows)
         self.mean_, self.gain_ = float(z.mean()), float(z @ h / (h @ h))
         ratio = self.gain_ / self.stage_.gain
-        self.trust_ = float(min(ratio, 1.0 / max(ratio, 1e-6)))
+        same_gain = float(min(ratio, 1.0 / max(ratio, 1e-6)))
         if n_rows == 1:  # what the source alone would have said
             self.fold_means_ = self.stage_.gain * self.stage_.shape(s)
             self.fold_gains_ = np.array([self.stage_.gain])
         else:
             self.fold_means_ = (z.sum() - z) / (n_rows - 1)
             self.fold_gains_ = (z @ h - z * h) / (h @ h - h * h)
-        weight = self._weight(problem.X_target)
-        left_out = (1.0 - weight) * self.fold_means_ + weight * self.fold_gains_ * self.stage_.shape(s)
-        self.out_of_fold_ = self.n_cycles * np.exp(left_out)
+        explained = same_gain * self._share(problem.X_target) * (self.gain_ * h - self.mean_)
+        keep = ~np.eye(n_rows, dtype=bool)
+        self.trust_ = same_gain * _agreement(explained, z)
+        self.fold_trusts_ = np.array([same_gain * _agreement(explained[k], z[k]) for k in keep])
+        folds = self.fold_means_, self.fold_gains_, self.fold_trusts_
+        self.out_of_fold_ = self.n_cycles * np.exp(self._log_ratio(problem.X_target, *folds))
 
-    def _weight(self, X: FloatArray) -> FloatArray:
+    def _share(self, X: FloatArray) -> FloatArray:
+        """Weight of the stage where it is trusted, shape (n_rows,)."""
         stage = np.maximum(X[:, self.stage_column], 0.0)
-        return self.trust_ * np.clip(X[:, self.stage_column - 1], 0.0, 1.0) / (1.0 + stage)
+        return np.clip(X[:, self.stage_column - 1], 0.0, 1.0) / (1.0 + stage)
 
-    def _log_ratio(self, X: FloatArray, mean: FloatArray, gain: FloatArray) -> FloatArray:
+    def _log_ratio(
+        self, X: FloatArray, mean: FloatArray | float, gain: FloatArray | float, trust: FloatArray | float
+    ) -> FloatArray:
         s = np.maximum(X[:, self.stage_column], 0.0)
-        weight = self._weight(X)
+        weight = trust * self._share(X)
         return (1.0 - weight) * mean + weight * gain * self.stage_.shape(s)
 
     def _predict(self, X: FloatArray) -> FloatArray:
-        return self.n_cycles * np.exp(self._log_ratio(X, np.array(self.mean_), np.array(self.gain_)))
+        return self.n_cycles * np.exp(self._log_ratio(X, self.mean_, self.gain_, self.trust_))
 
     def _predict_folds(self, X: FloatArray) -> FloatArray:
-        ratio = self._log_ratio(X, self.fold_means_[:, None], self.fold_gains_[:, None])
-        return self.n_cycles * np.exp(ratio)
+        folds = (self.fold_means_[:, None], self.fold_gains_[:, None], self.fold_trusts_[:, None])
+        return self.n_cycles * np.exp(self._log_ratio(X, *folds))
+
+
+SMALL_DIFFERENCE = 0.1  # of log-life: differences below this neither confirm nor contradict the stage
+
+
+def _agreement(explained: FloatArray, log_life: FloatArray) -> float:
+    """Slope of the differences of `log_life` over those explained, each (n_cells,), shrunk to 1; 0 to 1."""
+    i, j = np.triu_indices(len(log_life), 1)
+    d, truth = explained[i] - explained[j], log_life[i] - log_life[j]
+    slope = (d @ truth + SMALL_DIFFERENCE**2) / (d @ d + SMALL_DIFFERENCE**2)
+    return float(np.clip(slope, 0.0, 1.0))
 
 
 class InterCellTransfer(AbstractStrategy):
