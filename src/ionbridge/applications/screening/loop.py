@@ -42,7 +42,7 @@ __all__ = ["Calibration", "Round", "close_loop", "close_loop_files", "engine_for
 logger = logging.getLogger(__name__)
 ENGINES = ("chgnet", "bond-valence")
 MIN_OVERLAP = 3  # materials that both the engine and another method know, to learn its factor from
-_BAND_HEIGHT = 8.0  # Å
+_BAND_HEIGHT = 7.0  # Å
 
 
 @dataclass(frozen=True)

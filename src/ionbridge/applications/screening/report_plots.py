@@ -155,13 +155,7 @@ def held_out(result: ScreeningResult) -> Figure:
     axis.set_xlabel(f"known {_label(result)}", fontsize=10)
     axis.set_ylabel(f"predicted without its host [{pretty_unit(result.goal.quantity.unit)}]", fontsize=10)
     unit = pretty_unit(result.goal.quantity.unit)
-    axis.annotate(
-        f"mean error {np.abs(y - predicted).mean():.2g} {unit}",
-        (0.04, 0.95),
-        xycoords="axes fraction",
-        fontsize=9,
-        va="top",
-    )
+    axis.set_title(f"mean error {np.abs(y - predicted).mean():.2g} {unit}", fontsize=10, color=INK)
     return figure
 
 
