@@ -83,7 +83,7 @@ def trees(seed: int = 0, n_trees: int = 100, space: Space = "auto") -> CrossFitt
     return CrossFitted(model, n_folds=N_FOLDS, space=space, random_state=seed)
 
 
-def boosting(seed: int = 0, n_trees: int = 300, space: Space = "auto") -> CrossFitted:
+def boosting(seed: int = 0, n_trees: int = 200, space: Space = "auto") -> CrossFitted:
     """Gradient-boosted trees on random tenths of the features and random halves of the rows."""
     model = GradientBoostingRegressor(
         n_estimators=n_trees,

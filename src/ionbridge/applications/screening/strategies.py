@@ -383,7 +383,7 @@ N_FOLDS = 5
 def target_only_blend(has_prior: bool = False, space: Space = "auto", seed: int = 0) -> Blend:
     """Trees, boosting, kernels and the prior, for some hundred rows of one domain."""
     members: dict[str, AbstractStrategy] = {
-        "trees": TargetOnly(trees(seed, 200, space), seed),
+        "trees": TargetOnly(trees(seed, 100, space), seed),
         "boosting": TargetOnly(boosting(seed, space=space), seed),
         "kernel_machine": TargetOnly(kernel_machine(seed, space), seed),
     }

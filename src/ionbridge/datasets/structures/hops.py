@@ -24,6 +24,7 @@ FloatArray = NDArray[np.float64]
 LONGEST_HOP = 6.0  # [Å]
 _Edge = tuple[int, int, tuple[int, int, int], float]
 _REACHES = (3.5, 4.5)  # [Å]; longer hops are looked for only where shorter ones do not suffice
+_SURROUNDINGS = 3.5  # [Å]; atoms this near to the middle of a hop tell its kind
 _SAME_LENGTH = 0.02  # [Å]; hops that differ less in length and surroundings are one kind
 
 
@@ -130,7 +131,9 @@ def _kinds(structure: Structure, ion: str, longest: float) -> list[list[_Edge]]:
     lattice = structure.lattice
     wrapped = structure.fractional - np.floor(structure.fractional)
     points = wrapped @ lattice
-    images, atom = images_near(lattice, wrapped, points[sites], longest + 1e-6)
+    images, atom = images_near(
+        lattice, wrapped, points[sites], max(longest, 0.5 * longest + _SURROUNDINGS) + 1e-6
+    )
     shifts = np.rint((images - points[atom]) @ np.linalg.inv(lattice)).astype(int)
     own = np.floor(structure.fractional).astype(int)
     is_site = np.isin(atom, sites)
@@ -147,6 +150,7 @@ def _kinds(structure: Structure, ion: str, longest: float) -> list[list[_Edge]]:
             continue
         middles = 0.5 * (images[is_site][near] + points[site])
         around, _ = tree.query(middles, k=min(8, len(images)))
+        around = np.minimum(around, _SURROUNDINGS)
         labels = np.rint(np.column_stack([distance[near], np.atleast_2d(around)]) / _SAME_LENGTH)
         for label, end, cell, length in zip(labels, ends, cells, distance[near], strict=True):
             a, b, c = (cell + own[site] - own[end]).tolist()
