@@ -47,7 +47,11 @@ def judged(rom: CellROM, tests: list[CellSeries]) -> dict[str, float]:
     pairs = list(zip(runs, tests, settled, strict=True))
     voltage = [np.sqrt(np.mean((r.series.voltage - s.voltage)[ok] ** 2)) for r, s, ok in pairs]
     warm = [np.sqrt(np.mean((r.series.temperature - s.temperature) ** 2)) for r, s, _ in pairs]
-    inside = [np.mean(((s.voltage >= r.lower) & (s.voltage <= r.upper))[ok]) for r, s, ok in pairs]
+    inside = [
+        np.mean(((s.voltage >= r.lower) & (s.voltage <= r.upper))[ok])
+        for r, s, ok in pairs
+        if r.lower is not None and r.upper is not None
+    ]
     return {
         "test_rmse_mV": 1e3 * float(np.mean(voltage)),
         "test_temperature_rmse_K": float(np.mean(warm)),
