@@ -12,6 +12,7 @@ from ionbridge.applications.lifetime import (
     CellInputs,
     CensoredTransfer,
     LifetimeModel,
+    StageTransfer,
     TrainingConditions,
     plot_references,
     plot_trajectories,
@@ -19,6 +20,7 @@ from ionbridge.applications.lifetime import (
 from ionbridge.applications.lifetime.censoring import expected_log_life
 from ionbridge.applications.lifetime.inputs import curve_cycles, has_curves
 from ionbridge.applications.lifetime.mixture import WinsorizedAuto, weighted_median
+from ionbridge.applications.lifetime.strategies import _agreement
 from ionbridge.datasets.cycling import CyclingRecord
 from ionbridge.exceptions import DataError, InsufficientDataError, ShapeError
 from ionbridge.models import GaussianProcess
@@ -114,6 +116,21 @@ def test_no_member_goes_far_from_the_others() -> None:
     assert folds.shape == (30, 30)
     np.testing.assert_allclose(np.diag(folds), average.out_of_fold_)
     np.testing.assert_array_equal(from_state(to_state(average)).predict(X), average.predict(X))
+
+
+def test_the_stage_is_believed_as_far_as_known_cells_agree() -> None:
+    explained = np.array([0.0, 0.5, 1.0])
+    assert _agreement(explained, explained + 6.0) == pytest.approx(1.0)
+    assert _agreement(explained, 6.0 - explained) == 0.0
+    assert _agreement(explained[:1], np.array([6.0])) == 1.0
+    assert _agreement(0.001 * explained, np.array([6.0, 6.3, 6.1])) == pytest.approx(1.0, abs=0.05)
+
+
+def test_one_known_cell_and_many_alive_is_no_choice() -> None:
+    target = [cell(300, "t"), *(censored(cell(life, "t"), 150.0) for life in (600, 700, 800))]
+    model = LifetimeModel(curves=False, columns=("charge_time",)).fit(target, CELLS)
+    assert type(model.strategy_.strategy_) is StageTransfer
+    assert model.cv_mape_ > 0
 
 
 def test_curves_are_used_where_all_cells_have_them() -> None:

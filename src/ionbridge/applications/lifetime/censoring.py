@@ -30,7 +30,8 @@ class CensoredTransfer(BaseEstimator):
     under a log-normal spread around what `imputer` predicts for them when they are left out. Then
     `strategy` is fitted once to all cells. Cells that had not failed are never judged: their fold
     is -1 and they take no part in errors and intervals. Out-of-sample predictions of the others
-    are slightly optimistic, since their lives had a say in the imputed ones.
+    are slightly optimistic, since their lives had a say in the imputed ones, which also count where
+    the strategy weighs its members.
 
     Parameters
     ----------

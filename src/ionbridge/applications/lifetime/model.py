@@ -199,6 +199,7 @@ class LifetimeModel(BaseEstimator):
         self, source: Sequence[CyclingRecord], n_known: int
     ) -> tuple[AbstractStrategy, AbstractStrategy]:
         """Strategy for tables, and a quick one for the lives of cells that had not failed."""
+        made: AbstractStrategy
         if not source:
             made = table_auto(self.random_state) if self.strategy == "auto" else make_strategy(self.strategy)
             return made, TargetOnly(GaussianProcess())
@@ -207,7 +208,12 @@ class LifetimeModel(BaseEstimator):
         except InsufficientDataError:
             stage = LifeStage()
         settings: dict[str, Any] = {"n_cycles": self.n_cycles, "stage": stage}
-        made = LifetimeAuto(**settings) if self.strategy == "auto" else make_strategy(self.strategy)
+        if self.strategy != "auto":
+            made = make_strategy(self.strategy)
+        elif n_known < MIN_ROWS:  # imputed lives are no ground to choose by
+            made = StageTransfer(**settings)
+        else:
+            made = LifetimeAuto(**settings)
         quick = StageTransfer(**settings) if n_known < MIN_ROWS else HierarchicalGP(linear=False)
         return made, quick
 
