@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import RidgeCV
+
+from ionbridge.library import ModelLibrary
 
 from .conftest import Run, electrodes, write_table
 
@@ -108,3 +111,12 @@ def test_temperatures_come_and_go_in_degrees_celsius(run: Run, tmp_path: Path) -
     position = found["inputs"].index("drying_temperature")
     assert found["input_units"][position] == "degC"
     assert np.isclose(found["X"][0][position], float(row["drying_temperature_degC"]))
+
+
+@pytest.mark.parametrize("command", ["predict", "explain", "suggest", "adapt"])
+def test_models_of_another_kind_are_refused(run: Run, source: Path, command: str) -> None:
+    ModelLibrary().save(RidgeCV().fit(np.eye(3), np.arange(3.0)), "other")
+    more = {"predict": (source,), "suggest": ("--next-experiments",), "adapt": (source, "--save", "x")}
+    done = run(command, "other", *more.get(command, ()))
+    assert done.code == 2
+    assert "model 'other' is a RidgeCV and predicts nothing from the columns of a table" in done.err

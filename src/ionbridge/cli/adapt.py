@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ionbridge.cli.options import Reading, load_model, reading_options, seed_option
+from ionbridge.cli.options import Reading, load_table_model, reading_options, seed_option
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console, format_pairs
 from ionbridge.cli.parsing import LEVEL, MODEL, NAMES, STRATEGY
@@ -75,7 +75,7 @@ def command(
         )
     table = reading.read(target)
     made = adapt_model(
-        load_model(model),
+        load_table_model(model),
         table,
         more_inputs=more_inputs,
         strategy=strategy,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ionbridge.cli.options import Reading, load_model, reading_options
+from ionbridge.cli.options import Reading, load_table_model, reading_options
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console, format_table, to_plain, write_csv
 from ionbridge.cli.parsing import FOLDER, MODEL
@@ -56,7 +56,7 @@ def command(
     from ionbridge.quantities import pretty_unit
     from ionbridge.studies.explanation import explain, explain_source
 
-    fitted = load_model(model)
+    fitted = load_table_model(model)
     table = reading.read_inputs(file, fitted.inputs).table if file else None
     n_rows = len(fitted.X_target_) if table is None else len(table)
     if max(rows, default=1) > n_rows:

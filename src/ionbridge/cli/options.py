@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ionbridge.cli.output import Console
-from ionbridge.exceptions import DataError, IonBridgeError
+from ionbridge.exceptions import ConfigurationError, DataError, IonBridgeError
 
 if TYPE_CHECKING:
     from ionbridge.datasets import ColumnSettings, NewRows, Problem, Table
@@ -27,6 +27,7 @@ __all__ = [
     "command",
     "executor_option",
     "load_model",
+    "load_table_model",
     "reading_options",
     "seed_option",
 ]
@@ -296,6 +297,23 @@ def load_model(name: str) -> Any:
     from ionbridge.library import ModelLibrary
 
     return ModelLibrary().load(name)
+
+
+def load_table_model(name: str) -> Any:
+    """Load a model that predicts one quantity from the columns of a table.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model is of another kind, such as a simulator of cells.
+    """
+    fitted = load_model(name)
+    if any(not hasattr(fitted, part) for part in ("inputs", "output", "predict_mean", "X_target_")):
+        raise ConfigurationError(
+            f"model {name!r} is a {type(fitted).__name__} and predicts nothing from the columns of a table; "
+            f"'ionbridge models show {name}' tells what it is for, and its own command uses it."
+        )
+    return fitted
 
 
 executor_option = click.option(

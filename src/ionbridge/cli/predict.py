@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ionbridge.cli.options import Reading, load_model, reading_options
+from ionbridge.cli.options import Reading, load_table_model, reading_options
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.output import Console, format_table, write_csv
 from ionbridge.cli.parsing import LEVEL, MODEL
@@ -68,7 +68,7 @@ def command(
     """
     if out is not None and out.resolve() == file.resolve():
         raise click.UsageError(f"'--out' would replace the input {file}; name another file.")
-    fitted = load_model(model)
+    fitted = load_table_model(model)
     given = reading.read_inputs(file, fitted.inputs)
     if not skip_incomplete:
         _require_complete(given.table, [item.name for item in fitted.inputs])

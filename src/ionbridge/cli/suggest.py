@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ionbridge.cli.options import command as make_command
-from ionbridge.cli.options import load_model
+from ionbridge.cli.options import load_table_model
 from ionbridge.cli.output import Console, format_number, format_table, write_csv
 from ionbridge.cli.parsing import GOAL, MODEL, RANGE, SETTING, resolved
 from ionbridge.exceptions import ConfigurationError
@@ -105,7 +105,7 @@ def _by_output(names: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     name_of: dict[str, str] = {}
     for name in names:
-        model = load_model(name)
+        model = load_table_model(name)
         output = model.output.name
         if output in found:
             raise ConfigurationError(
