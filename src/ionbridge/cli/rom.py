@@ -13,6 +13,7 @@ import click
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.options import executor_option, seed_option
 from ionbridge.cli.output import Console, format_pairs
+from ionbridge.cli.parsing import FOLDER
 from ionbridge.cli.rom_models import COMMANDS
 
 __all__ = ["command"]
@@ -58,14 +59,13 @@ RANGE, VARY = _Range(), _Vary()
 @make_command(
     "generate",
     """
-    ionbridge rom generate LCO lco_runs --runs 100
-    ionbridge rom generate LFP lfp_runs --runs 10 --model SPMe --temperature 5:45 --seed 1
-    ionbridge rom generate my_cell.json runs --vary positive_diffusivity=0.5:2 --profiles discharge,US06
+    ionbridge rom generate LCO --runs 100
+    ionbridge rom generate LFP --runs 10 --model SPMe --temperature 5:45 --seed 1 --out lfp-series
+    ionbridge rom generate my_cell.json --vary positive_diffusivity=0.5:2 --profiles discharge,US06
     """,
     command,
 )
 @click.argument("cell")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--runs", "n_runs", type=click.IntRange(1), default=100, show_default=True, help="Simulations.")
 @click.option(
     "--model",
@@ -102,12 +102,12 @@ RANGE, VARY = _Range(), _Vary()
 @click.option("--vary", type=VARY, multiple=True, help="Factor on a parameter of the cell; repeatable.")
 @click.option("--duration", type=float, default=1800, show_default=True, help="Of pulses and cycles [s].")
 @click.option("--isothermal", is_flag=True, help="Keep the cell at the temperature of its surroundings.")
+@click.option("--out", type=FOLDER, help="Folder for the series; by default, CELL-series.")
 @executor_option
 @seed_option
 def _generate(
     console: Console,
     cell: str,
-    folder: Path,
     n_runs: int,
     model: str,
     method: Any,
@@ -119,10 +119,11 @@ def _generate(
     vary: tuple[tuple[str, tuple[float, float]], ...],
     duration: float,
     isothermal: bool,
+    out: Path | None,
     executor: str | None,
     seed: int,
 ) -> None:
-    """Simulate CELL over ranges of conditions, and write the series to FOLDER.
+    """Simulate CELL over ranges of conditions, and write the series to a folder.
 
     CELL is a chemistry (LCO, LFP, NMC, NCA, Na-ion), a parameter set of PyBaMM, or a BPX file. Stop it with
     Ctrl-C; the same command goes on where it stopped.
@@ -145,6 +146,7 @@ def _generate(
         thermal="isothermal" if isothermal else "lumped",
         random_state=seed,
     )
+    folder = out or Path(f"{Path(cell).stem}-series")
     with open_executor(executor) as pool:
         result = generate(design, folder, pool, progress=console.progress)
     told = result.to_dict()
