@@ -15,6 +15,7 @@ from ionbridge.models.folds import assign_folds
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 from ionbridge.transfer.baselines import TargetOnly
 from ionbridge.transfer.hierarchical_gp import HierarchicalGP, output_calibration
+from ionbridge.transfer.source_feature import SourceFeature
 from ionbridge.transfer.source_only import SourceOnly
 
 __all__ = ["Auto", "default_members"]
@@ -33,7 +34,8 @@ def default_members() -> dict[str, AbstractStrategy]:
         "output_calibration": output_calibration(),
         "gaussian_process": TargetOnly(GaussianProcess(linear=False)),
         "gaussian_process_trend": TargetOnly(GaussianProcess()),
-        "linear": TargetOnly(GaussianProcess(deviation=False)),
+        "source_feature": SourceFeature(),
+        "linear": TargetOnly("linear"),
         "random_forest": TargetOnly(Forest(n_trees=50)),
         "gradient_boosting": TargetOnly(gradient_boosting(n_trees=50, learning_rate=0.15)),
         "source_only": SourceOnly(),
