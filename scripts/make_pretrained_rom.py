@@ -20,7 +20,7 @@ from ionbridge.physics.cells.design import DesignOfExperiments
 from ionbridge.physics.cells.generation import generate
 
 NAME = "lco-rom"
-CELLS = {"Ai2020": 100, "Marquis2019": 40}
+CELLS = {"Ai2020": 100, "Marquis2019": 24}
 N_TEST = 8
 NOTES = (
     "SIMULATED, not measured: trained on full-order (DFN) simulations with lumped temperature by PyBaMM of the "

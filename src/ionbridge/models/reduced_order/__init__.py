@@ -15,6 +15,7 @@ from ionbridge.models.reduced_order.rom import (
     train_rom,
     training_rows,
 )
+from ionbridge.models.reduced_order.sensors import virtual_sensors
 from ionbridge.models.reduced_order.stepping import FEATURES, FILTER_TIMES, STATE_NAMES, Outputs, Stepper
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "make_correction",
     "train_rom",
     "training_rows",
+    "virtual_sensors",
 ]
