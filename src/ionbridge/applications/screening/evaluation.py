@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from sklearn.base import clone
 
 from ionbridge.applications.screening.features import FeatureTable
 from ionbridge.applications.screening.model import PropertyModel
+from ionbridge.applications.screening.strategies import Blend
 from ionbridge.applications.screening.tasks import FewShotTask
 from ionbridge.exceptions import ConfigurationError
 from ionbridge.models import FloatArray
@@ -94,33 +96,51 @@ def few_shot_errors(
 
     Returns
     -------
-    by strategy: ``mae`` [unit]; ``coverage``, the share inside the 90 % interval where the strategy gives one.
+    by strategy: ``mae`` [unit]. The members of a `Blend` are judged along with it, and ``coverage`` is the share
+    inside its 90 % interval; ``log_blend`` is the geometric mean of weighted pooling and the prior.
     """
     known, test = task.draw(n_known, seed)
     target, unseen = task.target.subset(known), task.target.subset(test)
-    prepared: dict[Any, Any] = {}
-    result = {}
+    result: dict[str, dict[str, float]] = {}
+
+    def judge(name: str, predicted: FloatArray) -> None:
+        result.setdefault(name, {})["mae"] = float(np.abs(predicted - unseen.y).mean())
+
     for name, strategy in strategies.items():
         made = clone(strategy).set_params(random_state=seed)
-        if made.needs == "source model":
-            key = made.source_key()
-            if key not in prepared:
-                prepared[key] = made.prepare_source(task.source.X, task.source.y, seed)
-        problem = TransferProblem(
-            X_source=task.source.X,
-            y_source=task.source.y,
-            X_target=target.X,
-            y_target=target.y,
-            shared=np.ones(target.X.shape[1], dtype=bool),
-            source_model=prepared.get(made.source_key()) if made.needs == "source model" else None,
-            random_state=seed,
-            groups=target.groups,
-        )
-        made.fit_problem(problem)
-        result[name] = {"mae": float(np.abs(made.predict(unseen.X) - unseen.y).mean())}
-        if name == "auto":
+        made.fit_problem(_problem(task, target, made, seed))
+        judge(name, made.predict(unseen.X))
+        if isinstance(made, Blend):
             result[name]["coverage"] = _coverage(made, target.y, unseen)
+            parts = {m: member.predict(unseen.X) for m, member in made.members_.items()}
+            for member, predicted in parts.items():
+                judge(member, predicted)
+            if {"weighted_pooling", "prior"} <= set(parts):
+                judge("log_blend", np.sqrt(parts["weighted_pooling"] * parts["prior"]))
     return result
+
+
+def _problem(task: FewShotTask, target: FeatureTable, made: AbstractStrategy, seed: int) -> TransferProblem:
+    source_model = None
+    if made.source_key() is not None:
+        kept = _prepared.setdefault(task, {})
+        if made.source_key() not in kept:
+            kept[made.source_key()] = made.prepare_source(task.source.X, task.source.y, 0)
+        source_model = kept[made.source_key()]
+    return TransferProblem(
+        X_source=task.source.X,
+        y_source=task.source.y,
+        X_target=target.X,
+        y_target=target.y,
+        shared=np.ones(target.X.shape[1], dtype=bool),
+        source_model=source_model,
+        random_state=seed,
+        groups=target.groups,
+    )
+
+
+# Source models that all draws of a task share; they know nothing of the target.
+_prepared: WeakKeyDictionary[FewShotTask, dict[Any, Any]] = WeakKeyDictionary()
 
 
 def _coverage(strategy: AbstractStrategy, y: FloatArray, unseen: FeatureTable) -> float:

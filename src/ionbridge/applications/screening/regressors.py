@@ -17,7 +17,7 @@ from sklearn.svm import SVR
 from ionbridge.models import CrossFitted, FloatArray
 from ionbridge.models.output_space import OutputSpace, Space
 
-__all__ = ["ClippedScaler", "GrownTrees", "boosting", "kernel_machine", "trees"]
+__all__ = ["ClippedScaler", "GrownTrees", "PrincipalAxes", "boosting", "kernel_machine", "trees"]
 
 N_FOLDS = 5
 
@@ -47,6 +47,34 @@ class ClippedScaler(TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike) -> FloatArray:
         """Return the clipped and standardised columns, shape (n_rows, n_features)."""
         return (np.clip(np.asarray(X, dtype=float), self.low_, self.high_) - self.center_) / self.scale_
+
+
+class PrincipalAxes(TransformerMixin, BaseEstimator):
+    """A few principal components of many features, and some columns as they are.
+
+    Parameters
+    ----------
+    n_components : number of components; fewer where there are fewer rows.
+    keep : columns that are handed on besides, such as a prior.
+    """
+
+    def __init__(self, n_components: int = 8, keep: tuple[int, ...] = ()):
+        self.n_components = n_components
+        self.keep = keep
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Learn scale and axes of `X`, shape (n_rows, n_features)."""
+        self.scaler_ = ClippedScaler().fit(X)
+        scaled = self.scaler_.transform(X)
+        self.middle_ = scaled.mean(axis=0)
+        _, _, axes = np.linalg.svd(scaled - self.middle_, full_matrices=False)
+        self.axes_ = axes[: min(self.n_components, *scaled.shape)]
+        return self
+
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Return the components and kept columns, shape (n_rows, n_components + n_kept)."""
+        scaled = self.scaler_.transform(X)
+        return np.column_stack([(scaled - self.middle_) @ self.axes_.T, scaled[:, list(self.keep)]])
 
 
 class GrownTrees(BaseEstimator):

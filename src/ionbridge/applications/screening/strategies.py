@@ -12,12 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.optimize import nnls
 from sklearn.base import clone
-from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesRegressor
 
 from ionbridge.applications.screening.regressors import (
-    ClippedScaler,
     GrownTrees,
+    PrincipalAxes,
     boosting,
     kernel_machine,
     trees,
@@ -171,7 +170,7 @@ class WeightedPooling(AbstractStrategy):
     needs: ClassVar[Needs] = "source data"
 
     def __init__(
-        self, target_share: float = 0.25, space: Space = "auto", n_trees: int = 60, random_state: int = 0
+        self, target_share: float = 0.25, space: Space = "auto", n_trees: int = 50, random_state: int = 0
     ):
         self.target_share = target_share
         self.space = space
@@ -187,7 +186,7 @@ class WeightedPooling(AbstractStrategy):
         if problem.groups is not None:
             groups = np.concatenate([np.full(n_source, ""), problem.groups.astype(str)])
         model = ExtraTreesRegressor(self.n_trees, max_features=0.3, random_state=problem.random_state)
-        self.model_ = CrossFitted(model, N_FOLDS, self.space, problem.random_state).fit_weighted(
+        self.model_ = CrossFitted(model, N_POOL_FOLDS, self.space, problem.random_state).fit_weighted(
             np.vstack([problem.X_source, problem.X_target]),
             np.concatenate([problem.y_source, problem.y_target]),
             weight,
@@ -208,7 +207,7 @@ class Projected(AbstractStrategy):
     """A registered strategy on a few principal components of many features.
 
     Gaussian processes with a length scale a feature want about ten inputs, not two hundred. The
-    components are those of the inputs of both domains; outputs play no part.
+    components are those of the source inputs; outputs play no part.
 
     Parameters
     ----------
@@ -218,7 +217,7 @@ class Projected(AbstractStrategy):
     random_state : seed handed to the strategy.
     """
 
-    needs: ClassVar[Needs] = "source data"
+    needs: ClassVar[Needs] = "source model"
 
     def __init__(
         self,
@@ -232,34 +231,42 @@ class Projected(AbstractStrategy):
         self.keep = keep
         self.random_state = random_state
 
+    def source_key(self) -> Hashable:
+        """Shared by strategies that want the same source model on the same components."""
+        return ("projected", self.n_components, self.keep, make_strategy(self.strategy).source_key())
+
+    def prepare_source(self, X: FloatArray, y: FloatArray, random_state: int = 0) -> Any:
+        """Find the components of the source inputs and prepare what the strategy needs."""
+        axes = PrincipalAxes(self.n_components, self.keep).fit(X)
+        made = make_strategy(self.strategy)
+        return {"axes": axes, "model": made.prepare_source(axes.transform(X), y, random_state)}
+
     def _fit(self, problem: TransferProblem) -> None:
-        X = np.vstack([problem.X_source, problem.X_target])
-        self.scaler_ = ClippedScaler().fit(X)
-        n_components = min(self.n_components, *X.shape)
-        pca = PCA(n_components, svd_solver="full").fit(self.scaler_.transform(X))
-        self.axes_, self.middle_ = pca.components_, pca.mean_
-        source, target = self._project(problem.X_source), self._project(problem.X_target)
+        if not problem.has_source:
+            raise InsufficientDataError("Projected needs source rows or a source model; got neither.")
+        source = problem.source_model or self.prepare_source(
+            problem.X_source, problem.y_source, problem.random_state
+        )
+        self.axes_ = source["axes"]
+        target = self.axes_.transform(problem.X_target)
         self.strategy_ = make_strategy(self.strategy)
         self.strategy_.fit_problem(
             replace(
                 problem,
-                X_source=source,
+                X_source=np.zeros((0, target.shape[1])),
+                y_source=np.zeros(0),
                 X_target=target,
                 shared=np.ones(target.shape[1], dtype=bool),
-                source_model=None,
+                source_model=source["model"],
             )
         )
         self.fold_, self.out_of_fold_ = self.strategy_.fold_, self.strategy_.out_of_fold_
 
-    def _project(self, X: FloatArray) -> FloatArray:
-        scaled = self.scaler_.transform(X)
-        return np.column_stack([(scaled - self.middle_) @ self.axes_.T, scaled[:, list(self.keep)]])
-
     def _predict(self, X: FloatArray) -> FloatArray:
-        return self.strategy_.predict(self._project(X))
+        return self.strategy_.predict(self.axes_.transform(X))
 
     def _predict_folds(self, X: FloatArray) -> FloatArray:
-        return self.strategy_.predict_folds(self._project(X))
+        return self.strategy_.predict_folds(self.axes_.transform(X))
 
 
 class Blend(AbstractStrategy):
@@ -377,7 +384,7 @@ def _blend_weights(residual: FloatArray, prior: FloatArray, prior_rows: float) -
     return weights / weights.sum()
 
 
-N_FOLDS = 5
+N_POOL_FOLDS = 4
 
 
 def target_only_blend(has_prior: bool = False, space: Space = "auto", seed: int = 0) -> Blend:
