@@ -173,6 +173,29 @@ def test_onnx_step_agrees_with_python(model: StepModel, tmp_path: Path) -> None:
     assert max(largest_differences(model, path, time, inputs).values()) < 1e-9
 
 
+def test_onnx_keeps_the_digits_of_small_numbers(tmp_path: Path) -> None:
+    def step(state: Any, inputs: Any, dt: Any) -> tuple[Any, Any]:
+        x = inputs * 1.0
+        return state, np.concatenate([np.arcsinh(x), np.log1p(np.abs(x)), np.expm1(x), np.sinh(x)])
+
+    names = [f"{function}_{i}" for function in ("arcsinh", "log1p", "expm1", "sinh") for i in range(3)]
+    model = StepModel(
+        "functions",
+        step,
+        lambda parameters: parameters,
+        states=(Signal("nothing"),),
+        inputs=tuple(Signal(f"x_{i}") for i in range(3)),
+        outputs=tuple(Signal(name) for name in names),
+        parameters=(Signal("first"),),
+    )
+    path = write_onnx_step(model, tmp_path / "functions.onnx")
+    rows = np.array([[1e-30, -1e-20, 1e-9], [-1e-3, 0.5, -3.0], [20.0, 1e-16, -1e-7], [0.0, 0.0, 0.0]])
+    found = run_onnx(path, np.arange(4.0), {f"x_{i}": rows[:, i] for i in range(3)})
+    expected = model.simulate(np.arange(4.0), rows)
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-13, err_msg=name)
+
+
 def test_onnx_tells_units_and_ranges(model: StepModel, tmp_path: Path) -> None:
     import onnxruntime
 

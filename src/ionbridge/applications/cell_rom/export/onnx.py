@@ -261,28 +261,39 @@ class _Writer:
         return self.node("Not", [self.node("IsNaN", [zero])])
 
     def _log1p(self, node: Node, inputs: list[str], graph: Graph) -> str:
-        return self.node("Log", [self.node("Add", [inputs[0], self.reals(1.0)])])
+        """log(u) x / (u - 1) with u = 1 + x rounded, and x where u is 1: exact near zero."""
+        x, one = inputs[0], self.reals(1.0)
+        above = self.node("Add", [x, one])
+        ratio = self.node("Div", [x, self.node("Sub", [above, one])])
+        logarithm = self.node("Mul", [self.node("Log", [above]), ratio])
+        return self.node("Where", [self.node("Equal", [above, one]), x, logarithm])
 
     def _expm1(self, node: Node, inputs: list[str], graph: Graph) -> str:
-        """2 t / (1 - t) with t = tanh(x / 2): exact near zero."""
-        t = self.node("Tanh", [self.node("Mul", [inputs[0], self.reals(0.5)])])
-        below = self.node("Sub", [self.reals(1.0), t])
-        return self.node("Div", [self.node("Mul", [t, self.reals(2.0)]), below])
-
-    def _exponentials(self, x: str) -> tuple[str, str]:
-        return self.node("Exp", [x]), self.node("Exp", [self.node("Neg", [x])])
+        """2 t / (1 - t) with t = tanh(x / 2), exact near zero; exp(x) - 1 above 1."""
+        x, one, two = inputs[0], self.reals(1.0), self.reals(2.0)
+        t = self.node("Tanh", [self.node("Div", [x, two])])
+        near = self.node("Div", [self.node("Mul", [t, two]), self.node("Sub", [one, t])])
+        far = self.node("Sub", [self.node("Exp", [x]), one])
+        return self.node("Where", [self.node("Greater", [x, one]), far, near])
 
     def _sinh(self, node: Node, inputs: list[str], graph: Graph) -> str:
-        return self.node("Mul", [self.node("Sub", self._exponentials(inputs[0])), self.reals(0.5)])
+        """sign(x) (e + e / (e + 1)) / 2 with e = exp(|x|) - 1."""
+        e = self._expm1(node, [self.node("Abs", inputs)], graph)
+        ratio = self.node("Div", [e, self.node("Add", [e, self.reals(1.0)])])
+        half = self.node("Mul", [self.node("Add", [e, ratio]), self.reals(0.5)])
+        return self.node("Mul", [self.node("Sign", inputs), half])
 
     def _cosh(self, node: Node, inputs: list[str], graph: Graph) -> str:
-        return self.node("Mul", [self.node("Add", self._exponentials(inputs[0])), self.reals(0.5)])
+        both = self.node("Exp", inputs), self.node("Exp", [self.node("Neg", inputs)])
+        return self.node("Mul", [self.node("Add", both), self.reals(0.5)])
 
     def _arcsinh(self, node: Node, inputs: list[str], graph: Graph) -> str:
-        """Sign and logarithm: runtimes offer Asinh in single precision only."""
-        size = self.node("Abs", inputs)
-        root = self.node("Sqrt", [self.node("Add", [self.node("Mul", [size, size]), self.reals(1.0)])])
-        logarithm = self.node("Log", [self.node("Add", [size, root])])
+        """sign(x) log1p(|x| + x² / (1 + sqrt(1 + x²))): runtimes offer Asinh in single precision only."""
+        size, one = self.node("Abs", inputs), self.reals(1.0)
+        square = self.node("Mul", [size, size])
+        root = self.node("Sqrt", [self.node("Add", [square, one])])
+        excess = self.node("Div", [square, self.node("Add", [root, one])])
+        logarithm = self._log1p(node, [self.node("Add", [size, excess])], graph)
         return self.node("Mul", [self.node("Sign", inputs), logarithm])
 
     def _sum(self, node: Node, inputs: list[str], graph: Graph) -> str:
