@@ -66,7 +66,7 @@ candidates = EntrySet(tuple(path_entry(limiting_path(s, "Li"), s) for s in olivi
 known = {s.name: values[s.name] for s in olivines[:5]}
 goal = Goal("migration_barrier", float(np.median(list(known.values()))))
 result, rounds = close_loop(
-    candidates, known, Goal("migration_barrier", 0.6), source,
+    candidates, known, goal, source,
     engine=engine, n_runs=4, batch=2, rescale=False, cache=cache,
 )  # fmt: skip
 

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 from ionbridge.cli import main
 
+from ..physics.materials.stand_ins import layered
+
 METALS = ("Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu")
 
 
@@ -32,7 +34,7 @@ def files(tmp_path: Path) -> Path:
 
 def _run(*arguments: object) -> object:
     return CliRunner().invoke(
-        main, ["screen", *map(str, arguments), "--executor", "serial", "--strategy", "pooled"]
+        main, ["screen", *map(str, arguments), "--executor", "serial", "--strategy", "linear"]
     )
 
 
@@ -77,3 +79,36 @@ def test_errors_are_one_line(files: Path, arguments: list[object], message: str)
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_closed_loop_runs_an_engine_and_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("bvlain", reason="needs the extra 'materials'")
+    folder = tmp_path / "c"
+    folder.mkdir()
+    for i in range(8):
+        layered(2.75 + 0.03 * i).to_pymatgen().to(filename=str(folder / f"c{i}.cif"))
+    known = "".join(f"c{i},{1.3 - 0.05 * i}\n" for i in range(5))
+    (tmp_path / "known.csv").write_text(f"name,migration_barrier_eV\n{known}")
+    arguments = [
+        folder, tmp_path / "known.csv", "--ion", "Li", "--below", 1.0, "--run", 2, "--batch", 1,
+        "--engine", "bond-valence", "--out", tmp_path / "out", "--json", "-q",
+    ]  # fmt: skip
+    payload = json.loads(_run(*arguments).stdout)
+    assert [len(turn["names"]) for turn in payload["rounds"]] == [1, 1]
+    assert payload["n_known"] == 7
+    assert payload["rounds"][0]["calibration"]["source"] == "overlap"
+    again = json.loads(_run(*arguments).stdout)
+    assert all(turn["n_cached"] == 1 for turn in again["rounds"])
+    assert again["candidates"] == payload["candidates"]
+    rows = (tmp_path / "out" / "runs.csv").read_text().splitlines()
+    assert rows[0] == "round,name,engine_value_eV,used_value_eV,failure,notes"
+    assert len(rows) == 3
+
+
+def test_formulas_cannot_be_run(files: Path) -> None:
+    result = _run(
+        files / "candidates.csv", files / "known.csv", "--predict", "average_voltage", "--above", 3, "--run", 1,
+        "--out", files / "out",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert "needs its crystal" in result.output
