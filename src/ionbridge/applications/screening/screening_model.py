@@ -169,7 +169,12 @@ class ScreeningModel(BaseEstimator):
         groups = target.groups
         alone = self._out_of_fold_alone(target)
         space: Space = "linear" if self.quantity_name in LINEAR or np.any(source.y <= 0) else "auto"
-        as_it_is = GrownTrees(space, random_state=self.random_state).fit(source.X, source.y).predict(target.X)
+        others = source.subset(~np.isin(source.groups, groups))  # twins would make the source look better
+        as_it_is = np.full(n_rows, np.nan)
+        if len(others):
+            as_it_is = (
+                GrownTrees(space, random_state=self.random_state).fit(others.X, others.y).predict(target.X)
+            )
         ours, theirs = np.abs(y - self.target_out_of_fold_), np.abs(y - alone)
         lower, upper = _grouped_interval(ours - theirs, groups, self.random_state)
         value = "helps" if upper < 0 else "hurts" if lower > 0 else "no difference"
