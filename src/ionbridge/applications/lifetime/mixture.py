@@ -27,6 +27,7 @@ class WinsorizedAuto(AbstractStrategy):
     than `width` times the median distance among the training cells counts as if it lay there: a
     linear model that extrapolates wildly for one cell moves the average no more than the next one.
     Width and power were chosen by nested cross-validation inside the MATR and HUST training cells.
+    It needs some dozens of cells: of four, the weighted median is the member that was lucky.
 
     Parameters
     ----------

@@ -14,10 +14,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesRegressor
 
-from ionbridge.applications.lifetime.mixture import WinsorizedAuto
 from ionbridge.applications.lifetime.stage import LifeStage
 from ionbridge.models import CrossFitted, FloatArray, Forest
 from ionbridge.models.inter_cell import InterCellRegressor
+from ionbridge.transfer.auto import Auto
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 from ionbridge.transfer.baselines import TargetOnly
 from ionbridge.transfer.hierarchical_gp import HierarchicalGP, output_calibration
@@ -241,12 +241,12 @@ class LifetimeAuto(AbstractStrategy):
     ----------
     stage_column, n_cycles, stage : as of `StageTransfer`.
     members : strategies by name; None means `lifetime_members`.
-    power : as of `WinsorizedAuto`.
+    power : as of `Auto`.
     random_state : seed.
 
     Attributes
     ----------
-    strategy_ : the fitted `StageTransfer` or `WinsorizedAuto`.
+    strategy_ : the fitted `StageTransfer` or `Auto`.
     """
 
     needs: ClassVar[Needs] = "source data"
@@ -271,10 +271,10 @@ class LifetimeAuto(AbstractStrategy):
         self.power = power
         self.random_state = random_state
 
-    def _made(self) -> WinsorizedAuto:
+    def _made(self) -> Auto:
         stage = StageTransfer(self.stage_column, self.n_cycles, self.stage)
         members = lifetime_members(stage) if self.members is None else dict(self.members)
-        return WinsorizedAuto(members, power=self.power, random_state=self.random_state)
+        return Auto(members=members, power=self.power, random_state=self.random_state)
 
     def source_key(self) -> Hashable:
         """That of its members."""
