@@ -174,6 +174,8 @@ def test_train_adapt_and_evaluate(
     assert "trying" in adapted.err
     assert ModelLibrary().card("lfp").parent == "lco"
     assert "Transfer" in ModelLibrary().card("lfp").verdict
+    assert ModelLibrary().card("lfp").metrics["out_of_profile_rmse"].unit == "mV"
+    assert [card.name for card in ModelLibrary().list(chemistry="LFP", shipped=False)] == ["lfp", "lco"]
     done = run("rom", "evaluate", "lfp", series_folder, "--out", "e.csv", "--plot", "plots", "--json")
     assert done.code == 0, done.err
     assert len(done.json["series"]) == 3

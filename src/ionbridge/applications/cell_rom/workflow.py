@@ -25,7 +25,7 @@ from ionbridge.applications.cell_rom.results import (
 )
 from ionbridge.datasets.profiles import CellSeries, read_profile
 from ionbridge.exceptions import ConfigurationError
-from ionbridge.library import ModelCard, ModelLibrary
+from ionbridge.library import Metric, ModelCard, ModelLibrary
 from ionbridge.models.reduced_order import CellROM, RomRun, train_rom
 
 __all__ = [
@@ -62,7 +62,11 @@ class MadeModel:
         return ModelLibrary().save(
             self.rom,
             name,
-            metrics={key: value for key, value in self.rom.figures.items() if np.isfinite(value)},
+            metrics={
+                key.replace("_mV", ""): Metric(value, unit="mV" if "_mV" in key else "")
+                for key, value in self.rom.figures.items()
+                if np.isfinite(value)
+            },
             verdict="" if self.verdict is None else self.verdict.text,
             parent=parent,
             tags=("cell-rom", self.rom.cell.chemistry),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ionbridge.datasets.base import Provenance
+from ionbridge.datasets.base import Domain, Provenance
 from ionbridge.datasets.profiles import CellSeries, Profile, check_scale
 from ionbridge.exceptions import ConfigurationError, DataError, InsufficientDataError
 from ionbridge.execution import one_thread
@@ -161,6 +161,11 @@ class CellROM:
     def stepper(self, dtype: DTypeLike = np.float64) -> Stepper:
         """The step function; `Stepper.step_arrays` and its `correction.layers` hold all its numbers."""
         return Stepper(self.cell, make_correction(self.residual, self.low, self.high, dtype), dtype)
+
+    @property
+    def target_domain_(self) -> Domain:
+        """The cell that the model is of, for its card."""
+        return Domain(self.cell.name, chemistry=self.cell.chemistry)
 
     def for_cell(self, cell: ReducedCell, strategy: str = "zero_shot") -> CellROM:
         """The same correction on another cell; what was measured on the old cell is dropped."""
