@@ -129,9 +129,8 @@ class ModelLibrary:
         if parent is not None:
             ancestor = self.card(parent)
             card = replace(card, parent=parent, parent_sha256=ancestor.files.get(WEIGHTS, ""))
-        with locked(
-            self.root
-        ):  # two processes never share a version, nor replace what was not to be replaced
+        # two processes never share a version, nor replace what was not to be replaced
+        with locked(self.root):
             card = replace(card, version=self._next_version(name, overwrite))
             card = write_model(folder, model, card)
         self._update_index(lambda: self._index.put(card, _stamp(folder)))
