@@ -10,12 +10,15 @@ pytest.importorskip("pybamm")
 
 from ionbridge.physics.cells import (
     CHANGES,
+    AbstractProfileSimulator,
+    CellSimulator,
     SimulationError,
     cell_parameters,
     flip_current,
     simulate,
 )
 from ionbridge.physics.cells.changes import split_changes
+from ionbridge.physics.cells.simulator import spm
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +164,7 @@ WRONG = {
         dict(parameter_changes={"positive_diffusivity": -1}),
     ),
     "limits": (ConfigurationError, "'voltage_limits'", dict(voltage_limits=(3.6, 2.0))),
+    "tolerance": (ConfigurationError, "'tolerance' of simulate", dict(tolerance=1.0)),
     "mA": (DataError, "divide by 1000", dict(profile=Profile.constant_current(-2300, 60))),
     "at once": (
         SimulationError,
@@ -176,6 +180,14 @@ def test_wrong_arguments_are_refused(lfp, error, text, given):
     profile, model = arguments.pop("profile"), arguments.pop("model")
     with pytest.raises(error, match=text):
         simulate(lfp, profile, model, **arguments)
+
+
+def test_a_cell_and_a_model_are_a_simulator_of_profiles(lfp):
+    simulator = CellSimulator("LFP", "SPM", thermal="isothermal")
+    assert isinstance(simulator, AbstractProfileSimulator)
+    series = simulator.simulate_profile(Profile.constant_current(-1, 120), initial_soc=0.5)
+    assert series.fidelity == simulator.fidelity == spm("LFP").model == "SPM"
+    assert series.cell == "Prada2013"
 
 
 def test_every_change_is_described_and_neutral_inside_its_limits():

@@ -118,6 +118,7 @@ def built_model(
     n_knots: int,
     varies_temperature: bool,
     outputs: tuple[str, ...],
+    tolerance: float,
 ) -> BuiltModel:
     """The built model for a profile of this size, from a cache of the last 24.
 
@@ -141,7 +142,7 @@ def built_model(
             f"the profile has {n_knots} points that are not on a straight line; at most {KNOTS[-1]} can be simulated "
             "at once. Resample it (Profile.resampled) or cut it."
         )
-    return _built(cell, model, thermal, size, varies_temperature, outputs)
+    return _built(cell, model, thermal, size, varies_temperature, outputs, tolerance)
 
 
 @lru_cache(maxsize=24)
@@ -152,6 +153,7 @@ def _built(
     size: int,
     varies_temperature: bool,
     outputs: tuple[str, ...],
+    tolerance: float,
 ) -> BuiltModel:
     pybamm = load_pybamm()
     options = {"thermal": thermal, "contact resistance": "true"}
@@ -160,7 +162,10 @@ def _built(
     values = parameter_values(cell)
     _make_inputs(values, size, varies_temperature)
     solver = pybamm.IDAKLUSolver(
-        rtol=1e-4, atol=1e-5, output_variables=[VARIABLES[name] for name in outputs], on_extrapolation="warn"
+        rtol=tolerance,
+        atol=tolerance / 10,
+        output_variables=[VARIABLES[name] for name in outputs],
+        on_extrapolation="warn",
     )
     simulation = pybamm.Simulation(
         getattr(pybamm.lithium_ion, model)(options), parameter_values=values, solver=solver
