@@ -37,6 +37,19 @@ def test_units_of_headers_are_converted(tmp_path, columns):
     assert profile.current == pytest.approx(CURRENT)
 
 
+def test_semicolons_and_decimal_commas_are_understood(tmp_path):
+    path = write(tmp_path / "a.csv", **{"time [s]": TIME, "current [A]": CURRENT + 0.5})
+    path.write_text(path.read_text().replace(",", ";").replace(".", ","))
+    assert read_profile(path).current == pytest.approx(CURRENT + 0.5)
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_profile(path)
+
+
 def test_c_rates_need_a_capacity(tmp_path):
     path = write(tmp_path / "a.csv", **{"time [s]": TIME, "c_rate [1/h]": CURRENT / 2})
     assert read_profile(path, capacity=2.0).current == pytest.approx(CURRENT)

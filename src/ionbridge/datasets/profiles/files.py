@@ -165,7 +165,21 @@ def _read(path: Path, capacity: float | None, sign: SignConvention) -> TimeSerie
 
 
 def _read_plain(path: Path, capacity: float | None, sign: SignConvention) -> TimeSeries:
-    frame = pd.read_csv(path, comment="#", sep=None, engine="python", skipinitialspace=True)
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    delimiter = max(("\t", ";", ",", "|"), key=header.count)
+    try:
+        frame = pd.read_csv(
+            path,
+            comment="#",
+            sep=delimiter,
+            decimal="," if delimiter == ";" else ".",
+            skipinitialspace=True,
+            encoding="utf-8-sig",
+            encoding_errors="replace",
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(f"{path.name} cannot be read as a table: {error}. Export it again as CSV.") from error
     found: dict[str, Array] = {}
     for header in frame.columns:
         role, unit = _role(str(header))
