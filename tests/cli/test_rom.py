@@ -47,7 +47,7 @@ def write(tmp_path: Path) -> Write:
 def series_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of stored series of the tiny cell, which takes the place of a parameter set."""
     monkeypatch.setattr(inputs, "load_cell", lambda *_, **__: tiny_cell())
-    save_series_set(tiny_series(3, 400.0, 50.0), tmp_path / "series" / "all")
+    save_series_set(tiny_series(3, 400.0, 100.0), tmp_path / "series" / "all")
     return tmp_path / "series"
 
 
