@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ionbridge.applications.screening.features import FeatureTable
-from ionbridge.applications.screening.strategies import screening_auto, target_only_blend
+from ionbridge.applications.screening.strategies import Blend, screening_auto, target_only_blend
 from ionbridge.exceptions import ConfigurationError, InsufficientDataError
 from ionbridge.models import ApplicabilityDomain, FloatArray, JackknifePlus, Prediction
 from ionbridge.models.output_space import Space
@@ -40,7 +40,7 @@ class ScreeningPrediction:
     prediction : mean, interval and judgement of the domain.
     flags : one tuple a row: unseen ion, class or host; an unseen host alone does not leave the domain.
     samples : shape (n_samples, n_rows) [unit]; the predictive distribution, out-of-sample residuals
-        added to leave-out predictions.
+        added to leave-out predictions, wider where the members of a blend disagree.
     """
 
     entries: tuple[str, ...]
@@ -207,8 +207,19 @@ class PropertyModel(BaseEstimator):
     def _samples(self, X: FloatArray) -> FloatArray:
         fold = np.asarray(self.strategy_.fold_)
         left_out = self._forward(self.strategy_.predict_folds(X))[fold]
-        samples = left_out + self.residual_[:, None]
+        samples = left_out + self.residual_[:, None] * self._widening(X)
         return np.exp(np.minimum(samples, 700.0)) if self.is_log_ else samples
+
+    def _widening(self, X: FloatArray) -> FloatArray:
+        """How much wider each new row is than each training row, (n_training_rows, n_rows) [-].
+
+        Where the members of a blend disagree, its errors are larger.
+        """
+        if not isinstance(self.strategy_, Blend):
+            return np.ones((1, len(X)))
+        known, new = self.strategy_.disagreement_, self.strategy_.disagreement(X)
+        floor = max(float(np.median(known)), 1e-9)
+        return (new + floor)[None, :] / (known + floor)[:, None]
 
     def _forward(self, y: FloatArray) -> FloatArray:
         return np.log(np.maximum(y, np.finfo(float).tiny)) if self.is_log_ else np.asarray(y)

@@ -290,6 +290,7 @@ class Blend(AbstractStrategy):
     ----------
     weights_ : dict of str to float.
     errors_ : dict of str to float; out-of-sample mean absolute error of each member [y].
+    disagreement_ : shape (n_target_rows,); spread of the members' out-of-sample predictions in the working space.
     """
 
     needs: ClassVar[Needs] = "source data"
@@ -351,6 +352,16 @@ class Blend(AbstractStrategy):
             self.fold_weights_[:, ~kept] = without[:, None]
         self.fold_ = np.arange(len(y))
         self.out_of_fold_ = self._inverse((self.fold_weights_ * z_out).sum(axis=0))
+        self.disagreement_ = self._spread(z_out)
+
+    def disagreement(self, X: FloatArray) -> FloatArray:
+        """Weighted standard deviation of the members' predictions in the working space, shape (n_rows,)."""
+        return self._spread(np.stack([self._forward(m.predict(X)) for m in self.members_.values()]))
+
+    def _spread(self, parts: FloatArray) -> FloatArray:
+        weights = np.array(list(self.weights_.values()))[:, None]
+        middle = (weights * parts).sum(axis=0)
+        return np.sqrt((weights * (parts - middle) ** 2).sum(axis=0))
 
     def _forward(self, y: FloatArray) -> FloatArray:
         return np.log(np.maximum(y, np.finfo(float).tiny)) if self.is_log_ else y
