@@ -18,8 +18,8 @@ from ionbridge.applications.lifetime.features import (
     curve_features,
     cycle_summaries,
     discharge_curves,
-    join_features,
 )
+from ionbridge.applications.lifetime.inputs import CellInputs
 from ionbridge.applications.lifetime.stage import LifeStage, fit_life_stage
 from ionbridge.datasets.cycling import CyclingRecord, CyclingSet
 from ionbridge.datasets.readers.cycling import (
@@ -196,7 +196,4 @@ def _table(records: Sequence[CyclingRecord], n_cycles: int) -> CellFeatures:
 
 
 def _curve_table(records: Sequence[CyclingRecord], n_cycles: int) -> CellFeatures:
-    return join_features(
-        curve_features(records, "full", early=5, late=n_cycles),
-        cycle_summaries(records, n_cycles, columns=["discharge_capacity"]),
-    )
+    return CellInputs(n_cycles, ("discharge_capacity",), with_curves=True).table(records)
