@@ -156,7 +156,8 @@ def adapt(
     cell : the target's own open-circuit voltage, capacity and physical numbers.
     series : of the target, simulated or measured.
     strategy : a name of `STRATEGIES`, or ``auto``: the strategy with the smallest error on series
-        that were left out, or a simpler one within one standard error of it.
+        that were left out, or a simpler one within one standard error of it. With fewer than three
+        series only strategies that do not retrain networks are tried.
     band : whether the model gets a voltage band, for which everything is done once more without each
         fold of the series; ``auto`` always has one.
     progress : called with the name of each strategy that is tried.
@@ -383,6 +384,8 @@ def _choose(
     found: dict[str, tuple[Array, Array, NDArray[np.int64]]] = {}
     known: dict[int, tuple[ReducedCell, dict[str, float], float]] = {}
     for name in AUTO_MEMBERS:
+        if len(series) < 3 and STRATEGIES[name].correction not in ("", "source"):
+            continue  # parts of one test share temperature and range: they cannot vouch for retrained networks
         if STRATEGIES[name].needs_source and (source is None or source.residual is None):
             continue
         if progress is not None:
