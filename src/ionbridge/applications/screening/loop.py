@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from ionbridge.physics.materials import (
     InsertionPair,
     run_batch,
 )
+from ionbridge.plugins import import_extra
 
 __all__ = ["Calibration", "Round", "close_loop", "close_loop_files", "engine_for", "subject_of"]
 
@@ -114,6 +116,8 @@ def engine_for(name: str, goal: Goal, ion: str, **settings: Any) -> AbstractMate
         If there is no such engine.
     ConfigurationError
         If it does not compute the quantity.
+    MissingExtraError
+        If its packages are not installed.
     """
     if name not in ENGINES:
         raise UnknownNameError.for_name(name, ENGINES, "engine")
@@ -131,6 +135,9 @@ def engine_for(name: str, goal: Goal, ion: str, **settings: Any) -> AbstractMate
             "the proposed materials yourself."
         )
     made: AbstractMaterialEngine = makers[(name, goal.quantity_name)]()
+    for package in made.packages:  # rather now than as the reason of every failed run
+        if find_spec(package) is None:
+            import_extra(package, "materials")
     return made
 
 
@@ -278,9 +285,14 @@ def _overlap(
     progress: bool,
 ) -> dict[str, float]:
     """Values of the engine for the cheapest few known materials, to learn its factor from."""
-    usable = [name for name in known if name in by_name and by_name[name].structure is not None]
-    cost = {name: engine.cost(subject_of(by_name[name], engine)) for name in usable}
-    chosen = sorted(usable, key=lambda name: (cost[name], name))[:MIN_OVERLAP]
+    cost = {}
+    for name in known:
+        if name in by_name and by_name[name].structure is not None:
+            try:
+                cost[name] = engine.cost(subject_of(by_name[name], engine))
+            except (DataError, ConfigurationError) as error:
+                logger.info("%s cannot be given to %s: %s", name, engine.name, error)
+    chosen = sorted(cost, key=lambda name: (cost[name], name))[:MIN_OVERLAP]
     if len(chosen) < MIN_OVERLAP:
         return {}
     outcome, _ = _run(chosen, by_name, engine, executor, cache, progress)
@@ -331,7 +343,8 @@ def close_loop_files(
             f"none of the inputs of {candidates} can be used. {'; '.join(map(str, read.problems[:3]))}"
         )
     made = engine_for(engine, goal, read.entries[0].ion)
-    subject_of(read.entries[0], made)
+    if read.entries[0].structure is None:
+        subject_of(read.entries[0], made)  # says that an engine needs crystals
     values: dict[str, float] = {}
     problems: list[Problem] = []
     if known is not None:

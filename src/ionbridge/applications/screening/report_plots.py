@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ionbridge.applications.screening.screen import ScreeningResult
 from ionbridge.exceptions import InsufficientDataError
@@ -16,10 +17,12 @@ from ionbridge.quantities import pretty_unit
 from ionbridge.studies.plots import BLUE, BROWN, GREEN, GREY, INK, ORANGE, PALE, SKY, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["enrichment", "held_out", "material_map", "ranking", "rounds_figure", "screening_figures"]
 
+FloatArray = NDArray[np.float64]
 N_SHOWN = 25
 
 
@@ -52,17 +55,7 @@ def ranking(result: ScreeningResult) -> Figure:
         1.15 * float(np.nanmax(shown)),
         min(float(finite.quantile(0.9)) if len(finite) else 0.0, 4 * float(np.nanmax(shown))),
     )
-    for position, row in enumerate(table.to_dict("records")):
-        if np.isfinite(row["known"]):
-            axis.plot(row["known"], position, "D", color=INK, markersize=5, zorder=3)
-            continue
-        colour = BLUE if row["in_domain"] else GREY
-        low, high = max(row["lower"], -limit), min(row["upper"], 10 * limit)
-        axis.plot(
-            [low, high], [position, position], color=colour, linewidth=2.2, alpha=0.45, solid_capstyle="butt"
-        )
-        axis.plot(row["value"], position, "o", color=colour, markersize=5, zorder=3,
-                  markerfacecolor=colour if row["in_domain"] else "white")  # fmt: skip
+    _draw_rows(axis, table, limit)
     axis.axvline(result.goal.threshold, color=BROWN, linewidth=1.2, linestyle="--")
     axis.annotate(
         f"{'<' if result.goal.below else '>'} {result.goal.threshold:g}", (result.goal.threshold, 1.0),
@@ -79,7 +72,27 @@ def ranking(result: ScreeningResult) -> Figure:
     low = min(0.0, float(np.nanmin(table["lower"].clip(lower=-limit))))
     axis.set_xlim(low, limit)
     axis.set_xlabel(_label(result), fontsize=10)
-    level = 100 * result.prediction.level
+    _ranking_legend(axis, 100 * result.prediction.level, figure.get_figheight())
+    return figure
+
+
+def _draw_rows(axis: Axes, table: Any, limit: float) -> None:
+    """One interval a candidate, or a diamond where the value is known."""
+    for position, row in enumerate(table.to_dict("records")):
+        if np.isfinite(row["known"]):
+            axis.plot(row["known"], position, "D", color=INK, markersize=5, zorder=3)
+            continue
+        colour = BLUE if row["in_domain"] else GREY
+        low, high = max(row["lower"], -limit), min(row["upper"], 10 * limit)
+        axis.plot(
+            [low, high], [position, position], color=colour, linewidth=2.2, alpha=0.45, solid_capstyle="butt"
+        )
+        axis.plot(row["value"], position, "o", color=colour, markersize=5, zorder=3,
+                  markerfacecolor=colour if row["in_domain"] else "white")  # fmt: skip
+
+
+def _ranking_legend(axis: Axes, level: float, height: float) -> None:
+    """Legend below a figure of some height [inch]."""
     handles = [
         axis.plot([], [], "o", color=BLUE)[0], axis.plot([], [], "o", color=GREY, markerfacecolor="white")[0],
         axis.plot([], [], "D", color=INK)[0],
@@ -92,9 +105,8 @@ def ranking(result: ScreeningResult) -> Figure:
         frameon=False,
         ncols=3,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.9 / figure.get_figheight()),
+        bbox_to_anchor=(0.5, -0.9 / height),
     )
-    return figure
 
 
 def _short(name: str, most: int = 26) -> str:
@@ -169,29 +181,17 @@ def _plain_ticks(side: Any, low: float, high: float) -> None:
 
 def material_map(result: ScreeningResult) -> Figure:
     """Candidates among known materials, in the two main directions of all features."""
-    from sklearn.decomposition import PCA
-    from sklearn.preprocessing import StandardScaler
-
     if result.features is None:
         raise InsufficientDataError(
             "a map needs the features of the candidates; make the result with 'screen'."
         )
-    X, source = result.features.X, result.source_features
-    everything = X if source is None else np.vstack([X, source.X])
-    scaler = StandardScaler().fit(everything)
-    plane = PCA(2, random_state=0).fit(np.clip(scaler.transform(everything), -4, 4))
-
-    def placed(rows: Any) -> Any:
-        return plane.transform(np.clip(scaler.transform(rows), -4, 4))
-
+    source = result.source_features
+    at, at_source = _plane(result.features.X, None if source is None else source.X)
     figure, (axis,) = new_figure(width=6.4, height=4.4)
     axis.grid(visible=False)
-    if source is not None:
-        at = placed(source.X)
-        axis.plot(
-            at[:, 0], at[:, 1], ".", color="#C9C9C9", markersize=5, label=f"source ({len(at)})", zorder=1
-        )
-    at = placed(X)
+    if at_source is not None:
+        label = f"source ({len(at_source)})"
+        axis.plot(at_source[:, 0], at_source[:, 1], ".", color="#C9C9C9", markersize=5, label=label, zorder=1)
     chance = dict(zip(result.table["name"], result.table["probability"], strict=True))
     values = np.array([chance[entry.name] for entry in result.entries])
     known = np.array([entry.name in result.known for entry in result.entries])
@@ -225,6 +225,17 @@ def material_map(result: ScreeningResult) -> Figure:
     axis.set_ylabel("second component [-]", fontsize=10)
     axis.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     return figure
+
+
+def _plane(X: FloatArray, X_source: FloatArray | None) -> tuple[FloatArray, FloatArray | None]:
+    """Places in the two main directions of all features, shapes (n_rows, 2) and (n_source_rows, 2)."""
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
+
+    everything = X if X_source is None else np.vstack([X, X_source])
+    scaled = np.clip(StandardScaler().fit_transform(everything), -4, 4)
+    at = PCA(2, random_state=0).fit_transform(scaled)
+    return at[: len(X)], None if X_source is None else at[len(X) :]
 
 
 def rounds_figure(result: ScreeningResult, rounds: Sequence[Any]) -> Figure:

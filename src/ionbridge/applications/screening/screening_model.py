@@ -184,11 +184,11 @@ class ScreeningModel(BaseEstimator):
             "no difference": "It is not proven that the source helps",
         }[value]  # fmt: skip
         shown = "" if unit == "1" else f" {unit}"
+        alone_errs = f"; the source as it is would err by {raw:.3g}{shown}" if np.isfinite(raw) else ""
         sentence = (
             f"{words}: on {n_rows} known materials of {n_groups} hosts, each predicted without its host, the mean error "
             f"is {ours.mean():.3g}{shown} with the source and {theirs.mean():.3g}{shown} without it (change "
-            f"{(ours - theirs).mean():+.3g}, 95 % interval {lower:+.3g} to {upper:+.3g}); the source as it is would err "
-            f"by {raw:.3g}{shown}."
+            f"{(ours - theirs).mean():+.3g}, 95 % interval {lower:+.3g} to {upper:+.3g}){alone_errs}."
         )
         return SourceVerdict(
             value, float(ours.mean()), float(theirs.mean()), raw, lower, upper, n_rows, n_groups, sentence
