@@ -115,7 +115,9 @@ def generate(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     runs = design.runs()
-    size = _BATCH[design.model]
+    size = max(
+        min(_BATCH[design.model], len(runs) // 8), 1
+    )  # of the design alone, so that it can be resumed anywhere
     tasks = {
         f"{runs[i].key}-{runs[min(i + size, len(runs)) - 1].key}": (design, runs[i : i + size])
         for i in range(0, len(runs), size)
