@@ -33,7 +33,7 @@ ROMS = {
 def held_inputs(seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
     """Time [s] with uneven steps and held current [A], ambient temperature [K]."""
     rng = np.random.default_rng(seed)
-    time = np.concatenate([[0.0], np.cumsum(rng.choice([0.1, 1.0, 10.0, 25.0], 150))])
+    time = np.concatenate([[0.0], np.cumsum(rng.choice([0.1, 1.0, 5.0, 10.0], 150))])
     current = np.repeat(rng.uniform(-2.5, 2.5, 16), 10)[:151]
     return time, np.column_stack([current, np.full(151, 298.15)])
 
