@@ -62,7 +62,7 @@ class PriorValue(AbstractStrategy):
     supports_target_only_inputs: ClassVar[bool] = True
     min_target_rows: ClassVar[int] = 1
 
-    def __init__(self, column: int = -1, offset_sd: float = 0.2, random_state: int = 0):
+    def __init__(self, column: int = -1, offset_sd: float = 0.1, random_state: int = 0):
         self.column = column
         self.offset_sd = offset_sd
         self.random_state = random_state
