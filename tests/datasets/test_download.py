@@ -264,7 +264,8 @@ def test_licence_must_be_accepted(server: Server, tmp_path: Path) -> None:
 
 def test_known_sources_are_complete() -> None:
     sources = download_sources()
-    assert set(sources) == {"matr", "hust", "calce", "rwth", "tju", "xjtu", "snl", "ul_pur", "hnei"}
+    cycling = {"matr", "hust", "calce", "rwth", "tju", "xjtu", "snl", "ul_pur", "hnei"}
+    assert set(sources) == cycling | {"em619", "mp_electrodes", "calisol23", "obelix"}
     for source in sources.values():
         assert source.licence
         assert source.citation
