@@ -24,12 +24,7 @@ __all__ = ["ageing_record", "ageing_series", "write_bdf"]
 FloatArray = NDArray[np.float64]
 
 N_SAMPLED = 24  # first cycles that are recorded sample by sample, with side reactions at their own rate
-FACTORS = (
-    (0.0, 2.0),
-    (40.0, 5.0),
-    (100.0, 10.0),
-    (300.0, 20.0),
-)  # from this cycle on, one counts for as many
+FACTORS = ((0.0, 4.0), (60.0, 10.0), (150.0, 25.0))  # from this cycle on, one counts for as many
 VOLTAGE_NOISE = 2e-4  # V, standard deviation of a sample
 GAIN_NOISE = 2e-4  # of the current, standard deviation from cycle to cycle
 SAMPLE_SECONDS = 60.0
