@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from ionbridge.applications.lifetime import (
     CellInputs,
     CensoredTransfer,
+    LifeIntervals,
     LifetimeModel,
     StageTransfer,
     TrainingConditions,
@@ -19,6 +21,7 @@ from ionbridge.applications.lifetime import (
 )
 from ionbridge.applications.lifetime.censoring import expected_log_life
 from ionbridge.applications.lifetime.inputs import curve_cycles, has_curves
+from ionbridge.applications.lifetime.members import inter_cell_member
 from ionbridge.applications.lifetime.mixture import WinsorizedAuto, weighted_median
 from ionbridge.applications.lifetime.strategies import _agreement
 from ionbridge.datasets.cycling import CyclingRecord
@@ -27,7 +30,7 @@ from ionbridge.models import GaussianProcess
 from ionbridge.models.state import from_state, to_state
 from ionbridge.transfer import TransferProblem, make_strategy
 from ionbridge.transfer.baselines import TargetOnly
-from tests.applications.test_lifetime import CELLS, LIVES, cell
+from tests.applications.test_lifetime import CELLS, LIVES, QUICK_NETWORK, cell
 
 GP = TargetOnly(GaussianProcess())
 
@@ -165,12 +168,32 @@ def test_model_learns_from_curves_and_from_cells_that_still_live() -> None:
 
 @pytest.mark.slow
 def test_auto_on_curves() -> None:
-    model = LifetimeModel(n_cycles=50).fit([cell(life) for life in range(150, 900, 50)])
+    alive = censored(cell(900, "alive"), 300.0)
+    model = LifetimeModel(n_cycles=50).fit([alive, *(cell(life) for life in range(150, 900, 50))])
     assert model.uses_flat_curves_
     new = [cell(430, "n", stored=60)]
     assert model.predict(new).life.mean[0] == pytest.approx(430, rel=0.1)
+    assert model.predict(new).reference_answers.shape == (1, 8)
     again = from_state(to_state(model))
     np.testing.assert_array_equal(again.predict(new).life.mean, model.predict(new).life.mean)
+
+
+def test_answers_belong_to_their_known_cells() -> None:
+    target = [CELLS[0], censored(cell(900, "alive"), 160.0), *CELLS[1:]]
+    model = LifetimeModel(strategy="gaussian_process", curves=False, columns=("charge_time",)).fit(target)
+    X = model.inputs_.table(target).values
+    network = clone(QUICK_NETWORK).set_params(n_folds=2).fit(X, model.strategy_.imputed_)
+    assert inter_cell_member(model.strategy_)[0] is None
+    assert inter_cell_member(network)[0] is network
+    model.strategy_ = network
+    model.intervals_ = LifeIntervals.from_fitted(network, model.strategy_.out_of_fold_)
+    new = [cell(300, "n", stored=30)]
+    prediction = model.predict(new)
+    report = network.report_references(model.inputs_.table(new).values)
+    said = dict(zip((target[i].cell_id for i in report.cells), report.answers[0], strict=True))
+    expected = [said.get(name, np.nan) for name in prediction.references[0]]
+    assert np.isfinite(expected).any()
+    np.testing.assert_allclose(prediction.reference_answers[0], expected)
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,8 @@ class LifetimeModel(BaseEstimator):
         known = np.array([not r.is_censored for r in (*target, *source)], dtype=bool)
         self.reference_ids_ = [r.cell_id for r in (*target, *source) if not r.is_censored]
         self.reference_lives_ = np.array([r.observed_life for r in (*target, *source)])[known]
-        self.reference_places_ = np.cumsum([not r.is_censored for r in target]) - 1
+        alive = np.array([r.is_censored for r in target], dtype=bool)
+        self.reference_places_ = np.where(alive, -1, np.cumsum(~alive) - 1)
         values = np.vstack([X, X_source])[known]
         self.reference_scale_ = np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
         self.reference_rows_ = values / self.reference_scale_
@@ -301,7 +302,8 @@ class LifetimeModel(BaseEstimator):
         network, columns = inter_cell_member(self.strategy_)
         if network is not None:
             report = network.report_references(rows[:, columns])
-            answers[:, self.reference_places_[report.cells]] = report.answers
+            place = self.reference_places_[report.cells]
+            answers[:, place[place >= 0]] = report.answers[:, place >= 0]
         return answers
 
     def _judge_features(self, X: NDArray[np.float64]) -> list[list[str]]:
