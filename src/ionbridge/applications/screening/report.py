@@ -119,7 +119,7 @@ def _page(result: ScreeningResult, rounds: Sequence[Any]) -> dict[str, Any]:
         "badge": verdict.value,
         "verdict": verdict.sentence,
         "expected": f"{result.expected_hits:.0f} hits are expected among the {int(result.table['known'].isna().sum())} unknown "
-        f"candidates; {int((result.table['probability'] > 0.5).sum())} are more likely hits than not.",
+        f"candidates; {int((result.table['known'].isna() & (result.table['probability'] > 0.5)).sum())} of them are more likely hits than not.",
         "notes": [note[0].upper() + note[1:] + "." for note in result.notes],
         "rows": [_row(dict(row)) for row in result.table.head(N_SHOWN).to_dict("records")],
         "n_more": max(0, len(result.table) - N_SHOWN),
