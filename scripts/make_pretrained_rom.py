@@ -20,11 +20,11 @@ from ionbridge.physics.cells.design import DesignOfExperiments
 from ionbridge.physics.cells.generation import generate
 
 NAME = "lco-rom"
-CELLS = {"Ai2020": 100, "Marquis2019": 24}
-N_TEST = 8
+CELLS = {"Ai2020": 100}
+N_TEST = 6
 NOTES = (
     "SIMULATED, not measured: trained on full-order (DFN) simulations with lumped temperature by PyBaMM of the "
-    "parameter sets Ai2020 (the cell of the model) and Marquis2019, 5 to 45 degC, 0.2C to 3C, discharges, charges, "
+    "parameter set Ai2020, 5 to 45 degC, 0.2C to 3C, discharges, charges, "
     "pulses and random cycles. Resistances, diffusivities and kinetics of the reduced physics were calibrated to the "
     "same simulations. Made by scripts/make_pretrained_rom.py."
 )
