@@ -134,7 +134,7 @@ def test_olivine_has_its_known_barrier(tmp_path: Path) -> None:
     cell = _relaxed("LiFePO4")
     fractional = np.vstack([cell.fractional, cell.fractional + np.eye(3)[1]]) / [1, 2, 1]
     doubled = Structure(cell.lattice * np.array([[1], [2], [1]]), cell.elements * 2, fractional, "LFP")
-    path = vacancy_path(doubled, 0, [0, 0.25, 0], min_height=0.0)
+    path = vacancy_path(doubled, 0, doubled.fractional[0] + np.eye(3)[1] / 4, min_height=0.0)
     outcome = run_batch(ChgnetBarrier(n_images=3), {"LFP": path}, cache=tmp_path)
     assert outcome.results["LFP"].values["migration_barrier"] == pytest.approx(0.194, abs=0.03)
 
