@@ -117,3 +117,22 @@ def test_long_batches_give_the_same_as_short_ones():
 def test_one_row_is_no_domain():
     with pytest.raises(InsufficientDataError, match="at least 2 rows"):
         ApplicabilityDomain.from_rows(np.ones((1, 2)), ["a", "b"])
+
+
+def test_widths_follow_the_value_only_where_logarithms_make_sense():
+    class Fitted:
+        fold_ = np.arange(30)
+        out_of_fold_ = np.linspace(3.0, 4.0, 30)
+
+        def predict(self, X):
+            return np.asarray(X)
+
+        def predict_folds(self, X):
+            return np.tile(np.asarray(X), (30, 1))
+
+    y = Fitted.out_of_fold_ + np.where(np.arange(30) % 2, 0.2, -0.2)
+    values = np.array([1.0, 4.0])
+    low, high = JackknifePlus.from_fitted(Fitted(), y, may_use_logarithms=False).interval(Fitted(), values)
+    np.testing.assert_allclose(high - low, 0.4, atol=1e-9)
+    low, high = JackknifePlus.from_fitted(Fitted(), y).interval(Fitted(), values)
+    np.testing.assert_allclose((high - low)[1] / (high - low)[0], 4.0, rtol=1e-6)

@@ -21,8 +21,10 @@ from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegr
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, Matern, WhiteKernel
 from sklearn.linear_model import LassoCV, RidgeCV
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
 
 import ionbridge.models.state as state_module
@@ -190,6 +192,7 @@ def test_frozen_values_of_ionbridge_come_back():
             StandardScaler(), GaussianProcessRegressor(RBF() + Matern() + WhiteKernel(), optimizer=None)
         ),
         DecisionTreeRegressor(random_state=0),
+        GridSearchCV(SVR(), {"C": [0.3, 3.0]}, cv=4),
     ],
     ids=lambda e: type(e).__name__,
 )

@@ -58,11 +58,17 @@ class JackknifePlus:
     is_log: bool
 
     @classmethod
-    def from_fitted(cls, fitted: SupportsLeaveOut, y: FloatArray) -> JackknifePlus:
-        """Collect residuals of `fitted` on its training outputs `y`, shape (n_rows,)."""
+    def from_fitted(
+        cls, fitted: SupportsLeaveOut, y: FloatArray, *, may_use_logarithms: bool = True
+    ) -> JackknifePlus:
+        """Collect residuals of `fitted` on its training outputs `y`, shape (n_rows,).
+
+        Widths follow the value where `y` and the out-of-sample predictions are positive; pass False
+        as `may_use_logarithms` for quantities whose zero means nothing, such as a voltage.
+        """
         left_out = fitted.fold_ >= 0
         y, out_of_fold = np.asarray(y, dtype=float)[left_out], fitted.out_of_fold_[left_out]
-        is_log = bool(np.all(y > 0) and np.all(out_of_fold > 0))
+        is_log = may_use_logarithms and bool(np.all(y > 0) and np.all(out_of_fold > 0))
         residual = np.abs(np.log(y / out_of_fold)) if is_log else np.abs(y - out_of_fold)
         return cls(residual, np.asarray(fitted.fold_)[left_out], is_log)
 

@@ -55,6 +55,8 @@ _TRUSTED_BY_MODULE = {
         "CyHuberLoss",
         "CyPinballLoss",
     ],
+    "sklearn.metrics._scorer": ["_PassthroughScorer"],
+    "sklearn.model_selection._split": ["KFold"],
     "sklearn.metrics._dist_metrics": ["EuclideanDistance64", "ManhattanDistance64", "MinkowskiDistance64"],
     "sklearn.neighbors._ball_tree": ["BallTree"],
     "sklearn.neighbors._kd_tree": ["KDTree"],

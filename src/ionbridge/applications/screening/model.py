@@ -129,7 +129,9 @@ class PropertyModel(BaseEstimator):
         self.strategy_ = self._made(target, source, space)
         problem = _problem(target, source, self.random_state)
         self.strategy_.fit_problem(problem)
-        self.calibrator_ = JackknifePlus.from_fitted(self.strategy_, target.y)
+        self.calibrator_ = JackknifePlus.from_fitted(
+            self.strategy_, target.y, may_use_logarithms=space != "linear"
+        )
         self.is_log_ = self.calibrator_.is_log
         self.residual_ = self._forward(target.y) - self._forward(self.strategy_.out_of_fold_)
         self.feature_names_, self.quantity_name_ = list(target.names), target.quantity
