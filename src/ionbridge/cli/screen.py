@@ -36,7 +36,14 @@ N_SHOWN = 15
 )
 @click.argument("candidates", type=PATH)
 @click.argument("known", type=PATH, required=False)
-@click.option("--predict", "output", default="migration_barrier", show_default=True, metavar="QUANTITY")
+@click.option(
+    "--predict",
+    "output",
+    default="migration_barrier",
+    show_default=True,
+    metavar="QUANTITY",
+    help="What the candidates are ranked by; see the list of quantities.",
+)
 @click.option(
     "--ion", help="Element that moves, such as Li; a CSV of formulas may name it in a column 'ion'."
 )
@@ -135,7 +142,10 @@ def _goal(output: str, below: float | None, above: float | None) -> Goal:
 
     quantity(output)
     if (below is None) == (above is None):
-        raise ConfigurationError("give either --below VALUE or --above VALUE: what makes a material a hit.")
+        got = "neither" if below is None else "both"
+        raise ConfigurationError(
+            f"give either --below VALUE or --above VALUE: what makes a material a hit; got {got}."
+        )
     return Goal(output, float(below if below is not None else above or 0.0), below is not None)
 
 
