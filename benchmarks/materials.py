@@ -200,8 +200,9 @@ def split_figures(run: Runner, settings: Settings) -> dict[str, float]:
             for fold in range(len(_splits(kind, table, published, settings.n_folds, run.seed))):
                 tasks[f"{kind}/{with_prior}/{fold}"] = (kind, with_prior, fold, settings.n_folds, run.seed)
     results = run(split_task, tasks, "splits")
-    rows, figures = [], {}
-    covered: list[FloatArray] = []
+    rows: list[list[object]] = []
+    figures: dict[str, float] = {}
+    covered: list[Any] = []
     for kind in _kinds(settings):
         for with_prior in _priors(kind, settings):
             parts = [value for key, value in results.items() if key.startswith(f"{kind}/{with_prior}/")]
@@ -363,7 +364,9 @@ def few_shot_table(
 def few_shot_figures(run: Runner, settings: Settings) -> dict[str, float]:
     """Few-shot barriers: every strategy, the gap of auto to the best, and its ratio to target-only."""
     found = few_shot_table(run, settings.tasks, settings.sizes, settings.n_repeats, "fewshot", "eV")
-    figures, gaps, ratios = {}, [], []
+    figures: dict[str, float] = {}
+    gaps: list[float] = []
+    ratios: list[float] = []
     for name, sizes in found.items():
         for k, errors in sizes.items():
             means = {m: float(np.mean(values)) for m, values in errors.items()}
@@ -516,15 +519,19 @@ def chunk_of_features(crystals: list[Any]) -> list[list[float]]:
 
 def engine_figures() -> dict[str, float]:
     """CHGNet on LFP and LCO, beside literature."""
-    from ionbridge.physics import materials
+    from ionbridge.physics.materials import LITERATURE, literature_check
 
-    check = getattr(materials, "literature_check", None)
-    if check is None:
-        print("the engines have no check against literature here; run the tests of physics/materials.")
-        return {}
-    figures: dict[str, float] = check()
-    print_table(["figure", "value"], [[k, v] for k, v in figures.items()], title="CHGNet beside literature")
-    return figures
+    figures = literature_check(progress=True)
+    rows = [
+        [name, figures[name], known.value, figures[f"{name}_ratio"], figures[f"{name}_cpu_s"], known.source]
+        for name, known in LITERATURE.items()
+    ]
+    print_table(
+        ["figure", "CHGNet", "literature", "ratio", "CPU-s", "source"],
+        rows,
+        title="CHGNet beside literature [V, eV]",
+    )
+    return {f"chgnet_{name}": value for name, value in figures.items()}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ionbridge.physics.materials import BondValenceBarrier, prototype, run_batch
 
 OXIDE_METALS = ("Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Al", "Ga", "In", "Y")
 OLIVINE_METALS = ("Mg", "Mn", "Fe", "Co", "Ni", "Zn", "Cd", "Ca")
+THREE_AND_FOUR = ("Ti", "V", "Cr", "Mn", "Co", "Ni")  # a spinel LiM2O4 needs both states
 OXIDES = {"LiCoO2": "Co", "LiTiS2": "Ti", "LiMn2O4": "Mn"}
 
 
@@ -24,7 +25,7 @@ def oxides() -> dict[str, Structure]:
     """Layered oxides, layered sulphides and spinels of lithium, by name."""
     made = {}
     for name, metal in OXIDES.items():
-        for other in OXIDE_METALS:
+        for other in THREE_AND_FOUR if metal == "Mn" else OXIDE_METALS:
             label = name.replace(metal, other, 1)
             made[label] = substituted(prototype(name), {metal: other}, label)
     return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,12 +47,16 @@ __all__ = [
     "common_features",
     "feature_table",
     "limiting_path",
+    "plain_formula",
     "read_candidates",
     "read_known",
     "read_source",
 ]
 
 FloatArray = NDArray[np.float64]
+_NARROW = ("migration_barrier", "average_voltage")  # quantities that do not span decades
+_FAR = 30.0  # a value so many times off the median of the others is suspected of another unit
+_ENOUGH_TO_COMPARE = 4
 CHUNK = 20  # entries a task: large enough to be worth a process, small enough for a smooth progress bar
 MIN_HEIGHT = 8.0  # Å; features look 7 Å around a path
 MOST_ATOMS = 2000
@@ -200,7 +204,7 @@ def path_entry(path: MigrationPath, structure: Structure | None = None) -> Entry
     """Entry of a path, with the features of path, host and ion."""
     features = barrier_features(path)
     shown = path.formula if structure is None else structure.formula
-    return Entry(path.name, path.ion, _plain(shown), path.host_formula, features, structure, path)
+    return Entry(path.name, path.ion, plain_formula(shown), path.host_formula, features, structure, path)
 
 
 def formula_entry(name: str, text: str, ion: str) -> Entry:
@@ -217,10 +221,10 @@ def formula_entry(name: str, text: str, ion: str) -> Entry:
             f"formula {text!r} holds no {ion}; expected the mobile ion among {', '.join(formula.amounts)}. Name the ion "
             "in a column 'ion', or with --ion."
         )
-    return Entry(name, ion, _plain(formula), formula.host(ion), formula_features(formula, ion))
+    return Entry(name, ion, plain_formula(formula), formula.host(ion), formula_features(formula, ion))
 
 
-def _plain(formula: Formula) -> str:
+def plain_formula(formula: Formula) -> str:
     """Smallest whole amounts, electropositive elements first: ``LiFePO4``."""
     amounts = parse_formula(formula.reduced.replace(" ", "")).amounts
     X = property_table()[element_index(amounts), PROPERTIES.index("X")]
@@ -343,7 +347,17 @@ def _read_csv(path: Path) -> pd.DataFrame:
         ) from error
     if not len(table):
         raise DataError(f"{path} has no rows; expected one entry a line below a line of headers.")
-    return table.rename(columns=lambda header: str(header).strip())
+    table = table.rename(columns=lambda header: str(header).strip())
+    lines = _data_lines(path)
+    table.index = pd.Index(lines if len(lines) == len(table) else range(2, len(table) + 2))
+    return table
+
+
+def _data_lines(path: Path) -> list[int]:
+    """Numbers of the lines that hold rows, as an editor counts them; remarks and empty lines hold none."""
+    text = path.read_text(encoding="utf-8-sig")
+    full = [i for i, line in enumerate(text.splitlines(), 1) if line.partition("#")[0].strip()]
+    return full[1:]  # below the header
 
 
 def _column(table: pd.DataFrame, wanted: Sequence[str]) -> str | None:
@@ -356,12 +370,13 @@ def _read_formulas(path: Path, ion: str | None) -> EntrySet:
     header = _column(table, _FORMULA)
     if header is None:
         raise DataError(f"{path} needs a column 'formula'; its columns are {', '.join(table.columns)}.")
-    _, problems = check_formulas(table[header].tolist(), path.name, header)
+    _, found = check_formulas(table[header].tolist(), path.name, header, first_row=0)
+    problems = [replace(p, row=int(table.index[p.row or 0])) for p in found]
     bad_rows = {problem.row for problem in problems}
     named, ions = _column(table, _NAME), _column(table, _ION)
     entries = []
     for position in range(len(table)):
-        row = position + 2
+        row = int(table.index[position])
         if row in bad_rows:
             continue
         text = table[header].iloc[position].strip()
@@ -420,39 +435,66 @@ def read_known(path: str | Path, output: str) -> tuple[dict[str, float], pd.Data
         )
     values: dict[str, float] = {}
     problems = []
-    for position, (name, text) in enumerate(zip(table[key], table[header], strict=True)):
+    for row, name, text in zip(table.index, table[key], table[header], strict=True):
         if not text.strip():
             continue
-        try:
-            number = float(convert(float(text), unit, quantity(output).unit))
-            if not np.isfinite(number):
-                raise ValueError
-        except ValueError:
+        place: dict[str, Any] = {"row": int(row), "column": header, "value": repr(text)}
+        number = _number(text, unit, output)
+        if number is None:
             remedy = "Correct the cell or leave it empty."
-            problems.append(
-                Problem(
-                    "error", path.name, "a number", remedy, row=position + 2, column=header, value=repr(text)
-                )
-            )
-            continue
-        low = quantity(output).low
-        if low is not None and number < low:
-            remedy = f"Check the sign and unit ({unit})."
-            problems.append(
-                Problem(
-                    "warning",
-                    path.name,
-                    "a plausible value",
-                    remedy,
-                    row=position + 2,
-                    column=header,
-                    value=text,
-                )
-            )
-        values[name.strip()] = number
+            problems.append(Problem("error", path.name, "a number", remedy, **place))
+        elif not _plausible(number, output):
+            problems.append(Problem("error", path.name, *_range_and_remedy(output, unit), **place))
+        elif name.strip() in values:
+            remedy = "The first one is used; delete the other."
+            problems.append(Problem("warning", path.name, f"one value of {name.strip()}", remedy, **place))
+        else:
+            values[name.strip()] = number
     if not values:
-        raise DataError(f"{path} holds no number in column {header!r}; see {[str(p) for p in problems[:2]]}.")
-    return values, table, tuple(problems)
+        first = f" First: {problems[0]}" if problems else " All its cells are empty."
+        raise DataError(f"{path} holds no usable number in column {header!r}.{first}")
+    return values, table, (*problems, *_far_from_others(values, output, path.name))
+
+
+def _number(text: str, unit: str, output: str) -> float | None:
+    """Number of a cell [house unit]; None where it holds none."""
+    try:
+        number = float(convert(float(text), unit, quantity(output).unit))
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def _plausible(number: float, output: str) -> bool:
+    item = quantity(output)
+    return (item.low is None or number >= item.low) and (item.high is None or number <= item.high)
+
+
+def _range_and_remedy(output: str, unit: str) -> tuple[str, str]:
+    """What was expected of a value beyond the bounds of its quantity, and what to do."""
+    item = quantity(output)
+    low, high = ("any" if bound is None else f"{bound:g}" for bound in (item.low, item.high))
+    expected = f"{output} from {low} to {high} {item.unit}"
+    remedy = (
+        f"It is left out. Check its sign and unit: it was read in {unit}; the header may name another, such as "
+        f"'{output} [m{item.unit}]'."
+    )
+    return expected, remedy
+
+
+def _far_from_others(values: Mapping[str, float], output: str, file: str) -> list[Problem]:
+    """Warnings about values that look like another unit, of quantities that do not span decades."""
+    if output not in _NARROW or len(values) < _ENOUGH_TO_COMPARE:
+        return []
+    middle = float(np.median(list(values.values())))
+    found = []
+    for name, value in values.items():
+        if middle > 0 and value > 0 and max(value / middle, middle / value) > _FAR:
+            remedy = "It is used as it is; check its unit."
+            expected = f"a value less than a factor of {_FAR:g} from the median of the others, {middle:.3g}"
+            problem = Problem("warning", file, expected, remedy, value=f"{value:.3g} of {name}")
+            found.append(problem)
+    return found
 
 
 def _value_column(table: pd.DataFrame, output: str, path: Path) -> tuple[str, str]:

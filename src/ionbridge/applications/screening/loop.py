@@ -24,7 +24,7 @@ from ionbridge.applications.screening.entries import (
     read_known,
     read_source,
 )
-from ionbridge.applications.screening.screen import Goal, ScreeningResult, _matched, screen
+from ionbridge.applications.screening.screen import Goal, ScreeningResult, _matched, _nothing_known, screen
 from ionbridge.datasets.problems import Problem
 from ionbridge.exceptions import ConfigurationError, DataError, UnknownNameError
 from ionbridge.physics.materials import (
@@ -351,9 +351,12 @@ def close_loop_files(
         found, _, of_known = read_known(known, goal.quantity_name)
         values, unmatched = _matched(found, read, Path(known).name)
         problems += [*of_known, *unmatched]
+    if not values and source is None:
+        raise _nothing_known(known, problems)
     learned = None
     if source is not None:
         learned = read_source(source, goal.quantity_name, ion=ion, executor=executor, progress=progress)
+        problems += list(learned.problems)
     result, rounds = close_loop(
         read, values, goal, learned, engine=made, n_runs=n_runs, batch=batch, rescale=rescale, executor=executor,
         cache=Path(folder) / "runs", progress=progress, problems=problems, **settings,

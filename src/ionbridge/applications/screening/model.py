@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student_t
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -27,6 +28,7 @@ Better = Literal["low", "high"]
 MIN_ROWS = 3
 OUTSIDE_SHARE = 0.1
 FLAGGED = ("ion", "class", "host", "salt", "family")
+_N_SHARES = 199  # draws of a distribution that is known in closed form
 LINEAR = ("average_voltage",)  # quantities that may be negative
 
 
@@ -40,7 +42,8 @@ class ScreeningPrediction:
     prediction : mean, interval and judgement of the domain.
     flags : one tuple a row: unseen ion, class or host; an unseen host alone does not leave the domain.
     samples : shape (n_samples, n_rows) [unit]; the predictive distribution, out-of-sample residuals
-        added to leave-out predictions, wider where the members of a blend disagree.
+        added to leave-out predictions, wider where the members of a blend disagree; with fewer residuals than
+        an interval needs, quantiles of the Student distribution that makes the interval.
     """
 
     entries: tuple[str, ...]
@@ -195,7 +198,7 @@ class PropertyModel(BaseEstimator):
         level = self.level if level is None else level
         mean = self.strategy_.predict(table.X)
         lower, upper = self.calibrator_.interval(self.strategy_, table.X, level)
-        samples = self._samples(table.X)
+        samples = self._samples(table.X, level)
         flags = tuple(self._flags(table, i) for i in range(len(table)))
         reasons = tuple(
             "; ".join([*(f for f in flag if not f.startswith("host")), *why])
@@ -206,7 +209,15 @@ class PropertyModel(BaseEstimator):
         prediction = Prediction(output.name, output.unit, mean, lower, upper, level, inside, reasons)
         return ScreeningPrediction(table.entries, prediction, flags, samples)
 
-    def _samples(self, X: FloatArray) -> FloatArray:
+    def _samples(self, X: FloatArray, level: float) -> FloatArray:
+        """Draws of the predictive distribution: of Student's where too few residuals make the interval his."""
+        n_rows = len(self.residual_)
+        if np.ceil(level * (n_rows + 1)) > n_rows:
+            spread = np.sqrt(np.mean(self.residual_**2))
+            shares = (np.arange(_N_SHARES) + 0.5) / _N_SHARES
+            offsets = student_t.ppf(shares, n_rows - 1)[:, None] * spread
+            drawn = self._forward(self.strategy_.predict(X))[None, :] + offsets
+            return np.exp(np.minimum(drawn, 700.0)) if self.is_log_ else drawn
         fold = np.asarray(self.strategy_.fold_)
         left_out = self._forward(self.strategy_.predict_folds(X))[fold]
         samples = left_out + self.residual_[:, None] * self._widening(X)

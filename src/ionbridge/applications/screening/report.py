@@ -124,7 +124,7 @@ def _page(result: ScreeningResult, rounds: Sequence[Any]) -> dict[str, Any]:
         "rows": [_row(dict(row)) for row in result.table.head(N_SHOWN).to_dict("records")],
         "n_more": max(0, len(result.table) - N_SHOWN),
         "next": [
-            {**row, "value": f"{row['value']:.3g}", "probability": f"{row['probability']:.2f}"}
+            {**row, "value": _value(row["value"]), "probability": f"{row['probability']:.2f}"}
             for row in result.next_table.to_dict("records")
         ],
         "problems": [str(problem) for problem in result.problems],
@@ -137,11 +137,16 @@ def _row(row: dict[Any, Any]) -> dict[str, Any]:
     is_known = math.isfinite(row["known"])
     return {
         **row,
-        "value": f"{row['value']:.3g}",
+        "value": _value(row["value"]),
         "interval": "known" if is_known else f"{_number(row['lower'])} to {_number(row['upper'])}",
         "probability": f"{row['probability']:.2f}",
         "reasons": row["reasons"],
     }
+
+
+def _value(value: float) -> str:
+    """Three digits, zeros at the end included, so that a column reads evenly."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 def _number(value: float) -> str:

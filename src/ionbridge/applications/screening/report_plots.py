@@ -69,11 +69,19 @@ def ranking(result: ScreeningResult) -> Figure:
         "P(hit)", (1.0, 1.0), xycoords="axes fraction", xytext=(6, 3), textcoords="offset points", fontsize=8
     )
     axis.set_ylim(len(table) - 0.4, -0.6)
-    low = min(0.0, float(np.nanmin(table["lower"].clip(lower=-limit))))
+    low = _lower_limit(float(np.nanmin(table["lower"].clip(lower=-limit))), result.goal.threshold, limit)
     axis.set_xlim(low, limit)
     axis.set_xlabel(_label(result), fontsize=10)
-    _ranking_legend(axis, 100 * result.prediction.level, figure.get_figheight())
+    _ranking_legend(axis, table, 100 * result.prediction.level, figure.get_figheight())
     return figure
+
+
+def _lower_limit(smallest: float, threshold: float, limit: float) -> float:
+    """Where an axis starts: at zero, unless everything lies in the upper part of the range."""
+    smallest = min(smallest, threshold)
+    if smallest < 0.4 * limit:
+        return min(0.0, smallest)
+    return smallest - 0.12 * (limit - smallest)
 
 
 def _draw_rows(axis: Axes, table: Any, limit: float) -> None:
@@ -91,16 +99,22 @@ def _draw_rows(axis: Axes, table: Any, limit: float) -> None:
                   markerfacecolor=colour if row["in_domain"] else "white")  # fmt: skip
 
 
-def _ranking_legend(axis: Axes, level: float, height: float) -> None:
-    """Legend below a figure of some height [inch]."""
+def _ranking_legend(axis: Axes, table: Any, level: float, height: float) -> None:
+    """Legend below a figure of some height [inch], of what it shows."""
     handles = [
         axis.plot([], [], "o", color=BLUE)[0], axis.plot([], [], "o", color=GREY, markerfacecolor="white")[0],
         axis.plot([], [], "D", color=INK)[0],
     ]  # fmt: skip
-    texts = [f"predicted, {level:.0f} % interval", "unlike everything known", "known"]
+    texts = [
+        f"predicted, {level:.0f} % interval",
+        f"unlike everything known, {level:.0f} % interval",
+        "known",
+    ]
+    known, inside = table["known"].notna(), table["in_domain"].astype(bool)
+    shown = [bool((~known & inside).any()), bool((~known & ~inside).any()), bool(known.any())]
     axis.legend(
-        handles,
-        texts,
+        [handle for handle, is_shown in zip(handles, shown, strict=True) if is_shown],
+        [text for text, is_shown in zip(texts, shown, strict=True) if is_shown],
         fontsize=8,
         frameon=False,
         ncols=3,
@@ -147,8 +161,9 @@ def held_out(result: ScreeningResult) -> Figure:
     model = result.model
     y, predicted = model.y_target_, model.target_out_of_fold_
     figure, (axis,) = new_figure(width=4.6, height=4.3)
-    low, high = min(y.min(), predicted.min(), 0.0), 1.06 * max(y.max(), predicted.max())
-    axis.plot([low, high], [low, high], color=GREY, linewidth=1)
+    largest = float(max(y.max(), predicted.max()))
+    high = largest + 0.06 * abs(largest)
+    low = _lower_limit(float(min(y.min(), predicted.min())), float(y.min()), high)
     for draw in (axis.axvline, axis.axhline):
         draw(result.goal.threshold, color=BROWN, linewidth=0.9, linestyle="--")
     axis.plot(
@@ -161,6 +176,7 @@ def held_out(result: ScreeningResult) -> Figure:
         axis.set_yscale("log")
         for side in (axis.xaxis, axis.yaxis):
             _plain_ticks(side, low, high)
+    axis.plot([low, high], [low, high], color=GREY, linewidth=1, zorder=1)
     axis.set_xlim(low, high)
     axis.set_ylim(low, high)
     axis.set_aspect("equal")
@@ -201,8 +217,8 @@ def material_map(result: ScreeningResult) -> Figure:
         (~inside, "X", "unlike everything known"),
     ):
         if rows.any():
-            drawn = axis.scatter(at[rows, 0], at[rows, 1], c=values[rows], cmap="viridis", vmin=0, vmax=1, s=26, marker=marker,
-                                 edgecolors="white", linewidths=0.4, label=f"{text} ({rows.sum()})", zorder=2)  # fmt: skip
+            drawn = axis.scatter(at[rows, 0], at[rows, 1], c=values[rows], cmap="viridis", vmin=0, vmax=1, s=46, marker=marker,
+                                 edgecolors=INK, linewidths=0.4, label=f"{text} ({rows.sum()})", zorder=2)  # fmt: skip
             bar = drawn
     if known.any():
         axis.plot(

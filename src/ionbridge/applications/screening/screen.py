@@ -21,6 +21,7 @@ from ionbridge.applications.screening.entries import (
     EntrySet,
     common_features,
     feature_table,
+    plain_formula,
     read_candidates,
     read_known,
     read_source,
@@ -33,6 +34,7 @@ from ionbridge.applications.screening.screening_model import (
     nearest_names,
 )
 from ionbridge.datasets.problems import Problem
+from ionbridge.datasets.structures import crystal_name, parse_formula
 from ionbridge.exceptions import ConfigurationError, DataError
 from ionbridge.models import Prediction
 from ionbridge.quantities import Quantity, quantity
@@ -41,6 +43,7 @@ __all__ = ["Goal", "ScreeningResult", "next_calculations", "screen", "screen_fil
 
 FloatArray = NDArray[np.float64]
 _DEFAULT_N_NEXT = 5
+_SUSPECT = 20.0  # medians of target and source so many times apart suggest different units
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,13 @@ class Goal:
     def quantity(self) -> Quantity:
         """The quantity itself."""
         return quantity(self.quantity_name)
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.threshold):
+            raise ConfigurationError(
+                f"the threshold of {self.quantity_name} must be a finite number [{self.quantity.unit}]; got "
+                f"{self.threshold:g}."
+            )
 
     def met(self, values: FloatArray) -> NDArray[np.bool_]:
         """Whether values are beyond the threshold, shape of `values`."""
@@ -333,6 +343,15 @@ def _notes(
         )
     if candidates.n_left_out:
         notes.append(f"{candidates.n_left_out} inputs could not be used; see the problems")
+    if source is not None and len(model.y_target_) and model.y_source_ is not None:
+        target_middle, source_middle = float(np.median(model.y_target_)), float(np.median(model.y_source_))
+        if min(target_middle, source_middle) > 0:
+            ratio = target_middle / source_middle
+            if max(ratio, 1 / ratio) > _SUSPECT:
+                notes.append(
+                    f"the known values are {ratio:.3g} times those of the source (medians {target_middle:.3g} and "
+                    f"{source_middle:.3g}); check that both are in the unit that their headers say"
+                )
     if source is not None:
         shared = len({e.group for e in source.entries} & {e.group for e in candidates.entries})
         if shared:
@@ -374,9 +393,7 @@ def screen_files(
         values, unmatched = _matched(found, read, Path(known).name)
         problems += [*of_known, *unmatched]
     if not values and source is None:
-        raise ConfigurationError(
-            "a screening needs known values (--known) or a source (--source); got neither."
-        )
+        raise _nothing_known(known, problems)
     learned = None
     if source is not None:
         learned = read_source(source, goal.quantity_name, ion=ion, executor=executor, progress=progress)
@@ -384,19 +401,50 @@ def screen_files(
     return screen(read, values, goal, learned, problems=problems, **settings)
 
 
+def _nothing_known(known: str | Path | None, problems: Sequence[Problem]) -> ConfigurationError:
+    """What to say where there is neither a known value nor a source."""
+    if known is None:
+        return ConfigurationError(
+            "a screening needs known values (a CSV after the candidates) or a source (--source); got neither."
+        )
+    first = f" First: {problems[0]}" if problems else ""
+    return ConfigurationError(
+        f"no value of {known} belongs to a candidate, and there is no source (--source). Names must be those of the files "
+        f"without their ending, or formulas.{first}"
+    )
+
+
 def _matched(found: Mapping[str, float], read: EntrySet, file: str) -> tuple[dict[str, float], list[Problem]]:
     """Known values by candidate name; unknown names are problems with the nearest known one."""
     by_name = {entry.name: entry.name for entry in read.entries}
-    by_name |= {Path(entry.name).stem: entry.name for entry in read.entries}
     formulas: dict[str, list[str]] = {}
     for entry in read.entries:
         formulas.setdefault(entry.formula, []).append(entry.name)
     values, problems = {}, []
     for name, value in found.items():
-        place = by_name.get(name) or by_name.get(Path(name).stem)
+        place = by_name.get(name) or by_name.get(crystal_name(name))
         if place is None:
+            same = formulas.get(_plain_text(name), [])
+            place = same[0] if len(same) == 1 else None
+            if len(same) > 1:
+                remedy = f"It is left out; name one of {', '.join(same[:3])}."
+                expected = "a formula that only one candidate has"
+                problems.append(Problem("warning", file, expected, remedy, value=repr(name)))
+                continue
+        if place in values:
+            remedy = "The first one is used."
+            problems.append(Problem("warning", file, f"one value of {place}", remedy, value=repr(name)))
+        elif place is None:
             remedy = f"It is left out.{nearest_names(name, read.names)}"
             problems.append(Problem("warning", file, "the name of a candidate", remedy, value=repr(name)))
         else:
             values[place] = value
     return values, problems
+
+
+def _plain_text(text: str) -> str:
+    """Formula as candidates write it; empty where the text is none."""
+    try:
+        return plain_formula(parse_formula(text))
+    except DataError:
+        return ""

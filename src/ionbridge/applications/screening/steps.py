@@ -5,16 +5,16 @@ Plain functions from quantities to quantities; each names its inputs and outputs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ionbridge.applications.screening.features import barrier_table
+from ionbridge.applications.screening.features import FeatureTable, barrier_table
 from ionbridge.applications.screening.model import PropertyModel, ScreeningPrediction
-from ionbridge.applications.screening.property_tables import voltage_table_of_pairs
+from ionbridge.applications.screening.property_tables import electrolyte_features, voltage_table_of_pairs
 from ionbridge.datasets.structures import Structure, percolating_paths
 from ionbridge.exceptions import ConfigurationError, DataError
 from ionbridge.models import Prediction
@@ -24,6 +24,7 @@ __all__ = [
     "Step",
     "barrier_to_diffusivity",
     "diffusivity_to_conductivity",
+    "electrolyte_to_conductivity",
     "formulas_to_voltage",
     "structure_to_barrier",
 ]
@@ -33,6 +34,7 @@ FloatArray = NDArray[np.float64]
 BOLTZMANN_EV = 8.617333262e-5  # [eV/K]; CODATA 2018
 BOLTZMANN = 1.380649e-23  # [J/K]; CODATA 2018
 ELEMENTARY_CHARGE = 1.602176634e-19  # [C]; CODATA 2018
+_SOLVENT = "solvent "  # columns of shares in a table of electrolytes
 ATTEMPT_FREQUENCY = 1e13  # [1/s]; a usual phonon frequency, good to a factor of three
 
 
@@ -44,7 +46,7 @@ class Step:
     ----------
     name : of the step.
     function : what is called.
-    inputs, outputs : names of quantities of the catalogue, or ``structure`` for a crystal.
+    inputs, outputs : names of quantities of the catalogue, ``structure`` for a crystal, ``solvent_shares`` for parts by solvent.
     cost_seconds : usual processor time an entry [s].
     error : what is known of its error, in words.
     """
@@ -178,6 +180,70 @@ def formulas_to_voltage(
     return model.predict(voltage_table_of_pairs(charged, discharged, ions))
 
 
+def electrolyte_to_conductivity(
+    solvent_shares: Mapping[str, ArrayLike],
+    concentration: ArrayLike,
+    temperature: ArrayLike,
+    model: PropertyModel,
+    *,
+    salt: str = "LiPF6",
+    is_molal: bool = False,
+    basis: Literal["w", "v", "mol"] = "w",
+) -> ScreeningPrediction:
+    """Conductivity of liquid electrolytes from composition and temperature, `ionic_conductivity` [mS/cm].
+
+    Parameters
+    ----------
+    solvent_shares : parts by name of a solvent, such as ``{"EC": 0.3, "EMC": 0.7}``; scalars or shape (n_rows,);
+        they are scaled to a sum of one.
+    concentration : of the salt, scalar or shape (n_rows,) [mol/m³]; [mol/kg] where `is_molal`.
+    temperature : scalar or shape (n_rows,) [K]
+    model : `PropertyModel` fitted to a table of `electrolyte_table`; it knows its solvents.
+    salt : name; one that the model has not seen is flagged.
+    is_molal : whether `concentration` counts per kilogram of solvent.
+    basis : of the shares: by weight (``w``), volume (``v``) or amount (``mol``).
+
+    Raises
+    ------
+    ConfigurationError
+        If a solvent is none of the model's, shares are negative or all zero, or a concentration or temperature
+        is not positive.
+    """
+    solvents = [n.removeprefix(_SOLVENT) for n in model.feature_names_ if n.startswith(_SOLVENT)]
+    unknown = sorted(set(solvent_shares) - set(solvents))
+    if unknown or not solvent_shares:
+        raise ConfigurationError(
+            f"'solvent_shares' must name solvents of the model, {', '.join(solvents) or 'which has none'}; got "
+            f"{', '.join(unknown) or 'nothing'}. Leave the others out."
+        )
+    if basis not in ("w", "v", "mol"):
+        raise ConfigurationError(f"'basis' must be 'w', 'v' or 'mol'; got {basis!r}.")
+    given = [np.asarray(solvent_shares.get(name, 0.0), dtype=float) for name in solvents]
+    c, T, *columns = np.broadcast_arrays(
+        np.atleast_1d(np.asarray(concentration, dtype=float)), np.asarray(temperature, dtype=float), *given
+    )
+    shares = np.column_stack(columns)
+    total = shares.sum(axis=1)
+    if not (np.all(shares >= 0) and np.all(total > 0) and np.all(c > 0) and np.all(T > 0)):
+        raise ConfigurationError(
+            "solvent shares must not be negative nor all zero, concentration and temperature [K] must be positive; got "
+            f"{dict(solvent_shares)!r}, {concentration!r} and {temperature!r}."
+        )
+    n_rows = len(c)
+    names, X = electrolyte_features(
+        shares / total[:, None],
+        c if is_molal else c / 1000.0,
+        T,
+        np.full(n_rows, is_molal),
+        np.full(n_rows, basis),
+        solvents,
+    )
+    rows = tuple(f"row {i}" for i in range(n_rows))
+    labels = {"salt": np.full(n_rows, salt)}
+    y = np.full(n_rows, np.nan)
+    return model.predict(FeatureTable("ionic_conductivity", names, X, rows, np.array(rows), labels, y))
+
+
 STEPS: tuple[Step, ...] = (
     Step(
         "structure_to_barrier",
@@ -210,5 +276,13 @@ STEPS: tuple[Step, ...] = (
         ("average_voltage",),
         0.005,
         "mean absolute error about 0.5 V on unseen hosts of a known ion",
+    ),
+    Step(
+        "electrolyte_to_conductivity",
+        electrolyte_to_conductivity,
+        ("solvent_shares", "electrolyte_concentration", "cell_temperature", "salt"),
+        ("ionic_conductivity",),
+        0.005,
+        "its intervals come from whole publications left out; salts and solvents it has not seen are flagged",
     ),
 )

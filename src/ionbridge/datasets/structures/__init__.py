@@ -11,6 +11,7 @@ from ionbridge.datasets.structures.hops import Hop, find_hops, percolating_paths
 from ionbridge.datasets.structures.migration import MigrationPath, MigrationSet
 from ionbridge.datasets.structures.reading import (
     StructureSet,
+    crystal_name,
     read_structure,
     read_structures,
     structure_from_text,
@@ -28,6 +29,7 @@ __all__ = [
     "cell_heights",
     "check_formulas",
     "check_structure",
+    "crystal_name",
     "find_hops",
     "images_near",
     "minimum_image",

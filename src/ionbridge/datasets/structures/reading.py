@@ -23,7 +23,7 @@ from ionbridge.datasets.structures.structure import Structure
 from ionbridge.exceptions import DataError, IonBridgeError, MissingExtraError
 from ionbridge.plugins import import_extra
 
-__all__ = ["StructureSet", "read_structure", "read_structures", "structure_from_text"]
+__all__ = ["StructureSet", "crystal_name", "read_structure", "read_structures", "structure_from_text"]
 
 _SUFFIXES = (".cif", ".vasp", ".poscar", ".contcar")
 
@@ -135,7 +135,7 @@ def structure_from_text(
         provenance = Provenance(
             source=name, sha256=sha256(text.encode()).hexdigest(), reader="structures", notes=notes
         )
-        structure = Structure.from_pymatgen(ordered, Path(name).stem, domain, provenance)
+        structure = Structure.from_pymatgen(ordered, crystal_name(name), domain, provenance)
     except MissingExtraError:
         raise
     except IonBridgeError as error:
@@ -148,6 +148,18 @@ def structure_from_text(
     problems += check_structure(structure, ion, name)
     usable = not any(problem.severity == "error" for problem in problems)
     return (structure if usable else None), tuple(problems)
+
+
+def crystal_name(file: str) -> str:
+    """Name of the crystal in a file: without a known ending; of its folder where it is only called POSCAR.
+
+    Dots of a formula stay: ``Li0.5CoO2`` is ``Li0.5CoO2``. Empty for a bare POSCAR without a folder.
+    """
+    path = Path(file)
+    name = path.name
+    if path.suffix.lower() in _SUFFIXES:
+        name = name[: -len(path.suffix)]
+    return path.parent.name if name.upper() in ("POSCAR", "CONTCAR") else name
 
 
 def _parsed(text: str, name: str) -> Any:
@@ -178,9 +190,10 @@ def _texts(path: str | Path | Iterable[str | Path]) -> Iterator[tuple[str, str]]
     elif path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             for name in sorted(n for n in archive.namelist() if _is_crystal(Path(n).name)):
-                yield Path(name).name, archive.read(name).decode("utf-8", errors="replace")
+                yield name, archive.read(name).decode("utf-8", errors="replace")
     else:
-        yield path.name, path.read_text(encoding="utf-8", errors="replace")
+        name = path.name if crystal_name(path.name) else f"{path.resolve().parent.name}/{path.name}"
+        yield name, path.read_text(encoding="utf-8", errors="replace")
 
 
 def _is_crystal(name: str) -> bool:

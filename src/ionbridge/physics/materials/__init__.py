@@ -14,6 +14,7 @@ from ionbridge.physics.materials.dynamics import (
     fit_arrhenius,
     nernst_einstein,
 )
+from ionbridge.physics.materials.literature import LITERATURE, literature_check
 from ionbridge.physics.materials.paths import divacancy_path, supercell, tetrahedral_site, vacancy_path
 from ionbridge.physics.materials.prototypes import PROTOTYPES, prototype, substituted
 from ionbridge.physics.materials.relaxation import (
@@ -27,6 +28,7 @@ from ionbridge.physics.materials.relaxation import (
 
 __all__ = [
     "CHARGES",
+    "LITERATURE",
     "METALS",
     "PROTOTYPES",
     "AbstractMaterialEngine",
@@ -44,6 +46,7 @@ __all__ = [
     "default_cache",
     "divacancy_path",
     "fit_arrhenius",
+    "literature_check",
     "metal",
     "nernst_einstein",
     "prototype",
