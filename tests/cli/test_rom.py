@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -242,3 +243,28 @@ def test_other_models_are_refused(run: Run, write: Write) -> None:
     done = run("rom", "simulate", "net", write("p.csv", **profile_columns()), "--initial-soc", 0.5)
     assert done.code == 2
     assert "needs a reduced-order model" in done.err
+
+
+def test_long_steps_of_a_file_are_divided(run: Run, saved: str, write: Write) -> None:
+    coarse = write("coarse.csv", time_s=[0, 600], current_A=[-1, -1])
+    fine = write("fine.csv", time_s=np.arange(61) * 10, current_A=np.full(61, -1))
+    ends = []
+    for path in (coarse, fine):
+        done = run("rom", "simulate", saved, path, "--initial-soc", 0.9, "--json")
+        ends.append(json.loads(done.out)["columns"]["voltage_V"])
+    assert ends[0] == pytest.approx(ends[1], abs=1e-12)
+
+
+@pytest.mark.parametrize("command", ["train", "adapt"])
+def test_a_taken_name_is_refused_before_the_work(
+    run: Run, saved: str, write: Write, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ionbridge.applications.cell_rom import workflow
+
+    monkeypatch.setattr(workflow, f"{command}_model", lambda *_, **__: pytest.fail("work was begun"))
+    path = write("a.csv", **profile_columns())
+    given = ("rom", command, *([saved] if command == "adapt" else []), path, "--cell", "LFP", "--name")
+    done = run(*given, saved)
+    assert done.code == 2
+    assert "there is already a model 'tiny'" in done.err
+    assert "'name' of a model" in run(*given, "a b").err

@@ -35,6 +35,7 @@ WRONG = {
     "range": (("LFP", "--c-rate", "fast"), "expected LOW:HIGH"),
     "vary": (("LFP", "--vary", "1:2"), "expected PARAMETER=LOW:HIGH"),
     "percent": (("LFP", "--soc", "50:100"), "state of charge is a fraction"),
+    "kelvin": (("LFP", "--temperature", "278:318"), "Kelvin? Subtract 273.15"),
     "file": (("none.json",), "none.json does not exist"),
 }
 
@@ -45,3 +46,11 @@ def test_wrong_requests_are_one_line_and_exit_code_2(run, arguments, text):
     assert done.code == 2
     assert text in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_cell_without_thermal_parameters_is_told_at_once(run, tmp_path):
+    done = run("rom", "generate", "Na-ion", "--runs", "2", "--model", "SPM", "--out", "runs")
+    assert done.code == 2
+    assert "'Chayambuka2022' have no heat capacity" in done.err
+    assert "--isothermal" in done.err
+    assert not (tmp_path / "runs" / "runs.jsonl").exists()

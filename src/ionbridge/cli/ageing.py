@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ionbridge.cli.options import command as make_command
-from ionbridge.cli.options import executor_option, load_model, seed_option
+from ionbridge.cli.options import executor_option, load_model, require_free_name, seed_option
 from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
 from ionbridge.cli.parsing import LEVEL, MODEL, RANGE, SETTING, STRATEGY, resolved
 
@@ -209,6 +209,7 @@ def _learn(
     from ionbridge.library import ModelLibrary
     from ionbridge.physics.cells.ageing_histories import load_histories
 
+    require_free_name(name, overwrite)
     model = AgeingModel(**settings).fit(
         load_histories(target), None if source is None else load_histories(source)
     )

@@ -29,6 +29,7 @@ __all__ = [
     "load_model",
     "load_table_model",
     "reading_options",
+    "require_free_name",
     "seed_option",
 ]
 
@@ -290,6 +291,18 @@ def reading_options(*, pair: bool = False) -> Callable[[Function], Function]:
         return decorated
 
     return decorate
+
+
+def require_free_name(name: str, overwrite: bool) -> None:
+    """Refuse a name that no model can have or that is taken, before anything is computed."""
+    from ionbridge.library import ModelLibrary
+    from ionbridge.library.store import check_name
+
+    library = ModelLibrary()
+    if check_name(name) in library.names(shipped=False) and not overwrite:
+        raise ConfigurationError(
+            f"there is already a model {name!r} in {library.root}; choose another name or add --overwrite."
+        )
 
 
 def load_model(name: str) -> Any:

@@ -131,6 +131,10 @@ def _generate(
     from ionbridge.execution import open_executor
     from ionbridge.physics.cells import DesignOfExperiments, generate
 
+    if not all(-60 <= value <= 90 for value in temperature):
+        hint = " Kelvin? Subtract 273.15." if all(value > 200 for value in temperature) else ""
+        low, high = temperature
+        raise click.UsageError(f"--temperature must lie within -60 to 90 degC; got {low:g}:{high:g}.{hint}")
     design = DesignOfExperiments(
         cell,
         n_runs=n_runs,

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ionbridge.cli.options import command as make_command
-from ionbridge.cli.options import load_model, seed_option
+from ionbridge.cli.options import load_model, require_free_name, seed_option
 from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
 from ionbridge.cli.parsing import LEVEL, MODEL
 
@@ -67,6 +67,7 @@ def _train(console: Console, series: Sequence[Path], name: str, overwrite: bool,
     """
     from ionbridge.applications.cell_rom.workflow import train_model
 
+    require_free_name(name, overwrite)
     trained = train_model(series, **settings)
     card = trained.save(name, overwrite=overwrite)
     told = {"model": card.name, **trained.told}
@@ -118,6 +119,7 @@ def _adapt(
     """
     from ionbridge.applications.cell_rom.workflow import adapt_model
 
+    require_free_name(name, overwrite)
     adapted = adapt_model(
         load_model(source), series, judged=not no_verdict, progress=_noted(console), **settings
     )

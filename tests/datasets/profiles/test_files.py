@@ -125,3 +125,38 @@ def test_unknown_drive_cycles_and_rates_are_refused(data_folder):
         drive_cycle("US06", 2.0, peak_c_rate=0, path=data_folder)
     with pytest.raises(DataError, match="capacity"):
         drive_cycle("US06", -1, path=data_folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("time [s],current [A]\n0,1\n", "a.csv must have at least two rows"),
+        (
+            "time [s],current [A]\n0,1\n5,\n",
+            "row 3, column 'current .A.' must be a number; got an empty cell",
+        ),
+        ("time [s],current [furlong]\n0,1\n5,1\n", "a.csv, column 'current .furlong.': cannot convert"),
+        ("time [s],current [A],temperature [degC]\n0,1,298\n5,1,298\n", "looks like kelvin"),
+        ("PK\0\0", "is not a text file"),
+    ],
+    ids=["one_row", "empty_cell", "unit", "kelvin", "binary"],
+)
+def test_files_that_are_not_in_order_name_the_place(tmp_path, text, match):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=match):
+        read_profile(path)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_sign_of_a_smooth_current_is_checked(tmp_path, sign):
+    current = 2.0 * np.sin(TIME / 60)
+    path = write(
+        tmp_path / "a.csv",
+        **{"time [s]": TIME, "current [A]": sign * current, "voltage [V]": 3.3 + 0.03 * current},
+    )
+    if sign > 0:
+        assert read_profile(path).current == pytest.approx(current)
+    else:
+        with pytest.raises(DataError, match="falls where the current rises"):
+            read_profile(path)

@@ -112,3 +112,19 @@ def test_random_cycles_stay_below_their_peak_and_repeat_with_their_seed():
     assert np.abs(one.current).max() <= 4.0
     assert one.duration == pytest.approx(600)
     assert (one.current == two.current).all()
+
+
+def test_refined_divides_long_steps_and_keeps_points():
+    profile = Profile(
+        np.array([0.0, 4.0, 29.0, 50.0]),
+        np.array([1.0, -1.0, 2.0, 2.0]),
+        np.array([280.0, 290.0, 300.0, 300.0]),
+    )
+    fine = profile.refined(10.0)
+    assert np.diff(fine.time).max() <= 10.0
+    assert set(profile.time.tolist()) <= set(fine.time.tolist())
+    assert fine.current == pytest.approx(profile.current_at(fine.time))
+    assert fine.ambient_temperature == pytest.approx(profile.ambient_temperature_at(fine.time))
+    assert profile.refined(25.0) is profile
+    with pytest.raises(ConfigurationError, match="above 0 s"):
+        profile.refined(0.0)

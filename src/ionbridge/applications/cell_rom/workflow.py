@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 ZERO_DEGC = 273.15
+LONGEST_STEP = 10.0
+"""Longer steps of a file are divided [s]; as in exported models."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,6 +243,7 @@ def simulate_file(
     rom = _require_model(model)
     ambient = None if ambient_degC is None else ambient_degC + ZERO_DEGC
     profile = read_profile(path, capacity=rom.cell.capacity, sign=sign, ambient_temperature=ambient)
+    profile = profile.refined(LONGEST_STEP)
     run = rom.simulate(
         profile,
         initial_soc,
@@ -301,18 +304,18 @@ def export_model(
     from ionbridge.applications.cell_rom import export
 
     rom = _require_model(model)
+    if path.suffix not in (".fmu", ".onnx"):
+        raise ConfigurationError(f"the file of an export must end in '.fmu' or '.onnx'; got {path.name!r}.")
     details = {} if card is None else {"card": card.to_dict()}
     step = export.step_model(rom, name, level=level, details=details)
     told: dict[str, Any] = {"file": str(path)}
     if path.suffix == ".fmu":
         export.write_fmu(step, path, fmi_version=fmi_version, binary=binary)
         told["format"] = f"FMI {fmi_version} co-simulation" + ("" if binary else ", sources only")
-    elif path.suffix == ".onnx":
+    else:
         write = export.write_onnx_profile if form == "profile" else export.write_onnx_step
         write(step, path, precision=precision)
         told["format"] = f"ONNX, one {form}, {precision} precision"
-    else:
-        raise ConfigurationError(f"the file of an export must end in '.fmu' or '.onnx'; got {path.name!r}.")
     told |= {
         "inputs": ", ".join(signal.name for signal in step.inputs),
         "parameters": ", ".join(signal.name for signal in step.parameters),

@@ -131,7 +131,8 @@ def check_sign(current: Array, voltage: Array, owner: str) -> None:
     """Refuse a current whose jumps lower the voltage where they should raise it: discharge was counted positive.
 
     Jumps between neighbouring points by more than a fifth of the largest current vote with their size.
-    Where there are fewer than three such jumps, the trend of the voltage over charge passed decides,
+    Where there are fewer than three such jumps, all changes of a current that takes both signs vote (correlation
+    below -0.5 is wrong); of a current of one sign, the trend of the voltage over charge passed decides,
     if it is clear.
 
     Raises
@@ -154,6 +155,13 @@ def check_sign(current: Array, voltage: Array, owner: str) -> None:
                 "current. Here a positive current charges the cell; multiply the current by -1."
             )
         return
+    if current.min() < -0.1 * scale and current.max() > 0.1 * scale:
+        together = float(np.sum(jump * answer))
+        if together < -0.5 * np.sqrt(float(np.sum(jump**2)) * float(np.sum(answer**2))):
+            raise DataError(
+                f"'current' of {owner} has the wrong sign: the voltage falls where the current rises. Here a positive "
+                "current charges the cell; multiply the current by -1."
+            )
     same = np.sign(current[current != 0])
     trend = float(voltage[-1] - voltage[0])
     if (

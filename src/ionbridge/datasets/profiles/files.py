@@ -20,7 +20,7 @@ from ionbridge.datasets.cycling.signs import SignConvention, charging_positive
 from ionbridge.datasets.profiles.checks import check_scale, check_sign
 from ionbridge.datasets.profiles.profile import ROOM_TEMPERATURE, Profile
 from ionbridge.datasets.profiles.series import CellSeries
-from ionbridge.exceptions import DataError
+from ionbridge.exceptions import DataError, IonBridgeError
 from ionbridge.quantities.units import conversion
 
 __all__ = ["read_cell_series", "read_profile"]
@@ -165,6 +165,11 @@ def _read(path: Path, capacity: float | None, sign: SignConvention) -> TimeSerie
 
 
 def _read_plain(path: Path, capacity: float | None, sign: SignConvention) -> TimeSeries:
+    with path.open("rb") as content:
+        if b"\0" in content.read(4096):
+            raise DataError(
+                f"{path.name} is not a text file; expected a table such as CSV. Export it again as CSV."
+            )
     with path.open(encoding="utf-8-sig", errors="replace") as lines:
         header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
     delimiter = max(("\t", ";", ",", "|"), key=header.count)
@@ -180,12 +185,14 @@ def _read_plain(path: Path, capacity: float | None, sign: SignConvention) -> Tim
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(f"{path.name} cannot be read as a table: {error}. Export it again as CSV.") from error
+    if len(frame) < 2:
+        raise DataError(f"{path.name} must have at least two rows below its header; got {len(frame)}.")
     found: dict[str, Array] = {}
     for header in frame.columns:
         role, unit = _role(str(header))
         if role and role not in found:
             values = _numbers(frame[header], str(header), path.name)
-            found[role] = np.asarray(conversion(unit, _UNITS[role])(values), dtype=float)
+            found[role] = _converted(values, role, unit, str(header), path.name)
     if "current" not in found and "c_rate" in found:
         if capacity is None:
             raise DataError(
@@ -237,12 +244,30 @@ def _role(header: str) -> tuple[str, str]:
     return "", ""
 
 
+def _converted(values: Array, role: str, unit: str, header: str, file: str) -> Array:
+    """Values in the unit of their role; a unit that cannot be, and kelvin named degC, are refused."""
+    try:
+        converted = np.asarray(conversion(unit, _UNITS[role])(values), dtype=float)
+    except IonBridgeError as error:
+        raise DataError(f"{file}, column {header!r}: {error}") from error
+    if unit == "degC" and np.median(values) > 200:
+        raise DataError(
+            f"{file}: column {header!r} must be in degC; its median is {np.median(values):g}, which looks like kelvin. "
+            "Name the column with the unit K."
+        )
+    return converted
+
+
 def _numbers(column: pd.Series, header: str, file: str) -> Array:
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise DataError(
-            f"{file}: row {bad[0] + 2}, column {header!r} must be a number; got {column.iloc[bad[0]]!r}. Correct the "
-            "cell or delete the row."
+            f"{file}: row {bad[0] + 2}, column {header!r} must be a number; got {_shown(column.iloc[bad[0]])}. Correct "
+            "the cell or delete the row."
         )
     return values
+
+
+def _shown(value: object) -> str:
+    return "an empty cell" if pd.isna(value) else repr(value)  # type: ignore[call-overload]

@@ -132,6 +132,35 @@ class Profile:
         )
         return replace(self, time=time, current=self.current_at(time), ambient_temperature=ambient)
 
+    def refined(self, longest: float = 10.0) -> Profile:
+        """The same current with points added inside longer steps; every point of its own stays.
+
+        Parameters
+        ----------
+        longest : step that is left undivided [s].
+
+        Raises
+        ------
+        ConfigurationError
+            If `longest` is not above 0 s.
+        """
+        if not longest > 0:
+            raise ConfigurationError(f"'longest' of Profile.refined must be above 0 s; got {longest:g}.")
+        parts = np.maximum(np.ceil(np.diff(self.time) / longest - 1e-9), 1).astype(np.int64)
+        if np.all(parts == 1):
+            return self
+        start = np.repeat(np.arange(parts.size), parts)  # the step that each new point lies in
+        within = np.arange(start.size) - np.repeat(np.cumsum(parts) - parts, parts)
+        step = np.diff(self.time)[start] / parts[start]
+        time = np.append(self.time[start] + within * step, self.time[-1])
+        ambient = self.ambient_temperature_at(time) if np.ndim(self.ambient_temperature) else None
+        return replace(
+            self,
+            time=time,
+            current=self.current_at(time),
+            ambient_temperature=self.ambient_temperature if ambient is None else ambient,
+        )
+
     def scaled(self, factor: float, name: str = "") -> Profile:
         """The same profile with the current multiplied by `factor`."""
         return replace(self, current=self.current * factor, name=name or self.name)

@@ -271,7 +271,7 @@ class CellROM:
         if n < 2:
             raise DataError(
                 f"profile {profile.name!r} takes the cell out of its voltage window ({low:g} to {high:g} V) at once: "
-                f"{voltage[0]:.3f} V. Start from another state of charge, or lower the current."
+                f"{voltage[n]:.3f} V at its {('first', 'second')[n]} point, after {profile.time[n]:g} s. Start from another state of charge, or lower the current."
             )
         end = float(profile.time[n] if status != "completed" else profile.time[n - 1])
         temperature = np.asarray(kept["temperature"][:n, k], dtype=float)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ionbridge.datasets.profiles import CellSeries, CellSeriesSet, save_series_set
-from ionbridge.exceptions import IonBridgeError
+from ionbridge.exceptions import ConfigurationError, IonBridgeError
 from ionbridge.execution import Failure, SerialExecutor, run_tasks
 from ionbridge.physics.cells.design import DesignOfExperiments, Run
 from ionbridge.physics.cells.parameters import cell_parameters
@@ -122,7 +122,12 @@ def generate(
         f"{runs[i].key}-{runs[min(i + size, len(runs)) - 1].key}": (design, runs[i : i + size])
         for i in range(0, len(runs), size)
     }
-    cell_parameters(design.cell)  # a cell that cannot be read is told before any worker starts
+    cell = cell_parameters(design.cell)  # a cell that cannot be read is told before any worker starts
+    if design.thermal == "lumped" and cell.thermal is None:
+        raise ConfigurationError(
+            f"the parameters of {cell.name!r} have no heat capacity, volume or cooling, which the lumped thermal model "
+            "needs; keep the cell isothermal (thermal='isothermal', --isothermal)."
+        )
     outcomes = run_tasks(
         _run_batch,
         tasks,

@@ -66,10 +66,16 @@ _INCROPERA = Reference(
 )
 _CRC = Reference("CRC", "CRC Handbook of Chemistry and Physics, 97th ed., CRC Press 2016")
 _CELL = "A123 26650, the cell of Prada2013"
+_UNCHECKED = "taken over from secondary use, not checked against the paper"
 
 LFP_THERMAL: dict[str, Constant] = {
     "Cell volume [m3]": Constant(
-        "cell volume", 3.4219e-5, "m^3", "published", _KIM, f"table of parameters; {_CELL}"
+        "cell volume",
+        3.4219e-5,
+        "m^3",
+        "published",
+        _KIM,
+        f"table of parameters; {_UNCHECKED}; {_CELL}",
     ),
     "Cell cooling surface area [m2]": Constant(
         "cooling surface",
@@ -77,7 +83,7 @@ LFP_THERMAL: dict[str, Constant] = {
         "m^2",
         "assumed",
         _KIM,
-        "closed cylinder of the published radius and length",
+        f"closed cylinder of the published radius and length; {_UNCHECKED}",
     ),
     "Cell heat capacity [J.K-1.m-3]": Constant(
         "volumetric heat capacity",
@@ -85,7 +91,7 @@ LFP_THERMAL: dict[str, Constant] = {
         "J/(m^3*K)",
         "published",
         _KIM,
-        f"table of parameters: density 2047 kg/m^3 times specific heat 1109 J/(kg K); {_CELL}",
+        f"density 2047 kg/m^3 times specific heat 1109 J/(kg K), table of parameters; {_UNCHECKED}; {_CELL}",
     ),
     "Total heat transfer coefficient [W.m-2.K-1]": Constant(
         "heat transfer coefficient",
