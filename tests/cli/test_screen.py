@@ -67,8 +67,9 @@ def test_json_holds_everything(files: Path) -> None:
     ("arguments", "message"),
     [
         pytest.param(["--above", 3], "a screening needs known values", id="nothing to learn from"),
-        pytest.param([], "either --below VALUE or --above VALUE", id="no goal"),
-        pytest.param(["--above", 3, "--below", 4], "either --below VALUE or --above VALUE", id="two goals"),
+        pytest.param([], "got neither", id="no goal"),
+        pytest.param(["--above", 3, "--below", 4], "got both", id="two goals"),
+        pytest.param(["--above", "nan"], "must be a finite number", id="no number"),
         pytest.param(["--above", 3, "--predict", "voltige"], "unknown quantity", id="unknown quantity"),
         pytest.param(["--above", 3, "--ion", "Lo"], "'ion' must be one of", id="unknown ion"),
     ],
@@ -112,3 +113,30 @@ def test_formulas_cannot_be_run(files: Path) -> None:
     )  # fmt: skip
     assert result.exit_code == 2
     assert "needs its crystal" in result.output
+
+
+def test_stopping_a_loop_says_where_its_runs_are(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ionbridge.applications.screening import loop
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "close_loop_files", stopped)
+    result = _run(
+        files / "candidates.csv", files / "known.csv", "--predict", "average_voltage", "--above", 3, "--run", 1,
+        "--out", files / "out",
+    )  # fmt: skip
+    assert result.exit_code == 130
+    assert "run the same command again to go on" in " ".join(result.output.split())
+
+
+def test_a_taken_name_is_said_before_the_work(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IONBRIDGE_LIBRARY", str(files / "library"))
+    arguments = [
+        files / "candidates.csv", files / "known.csv", "--predict", "average_voltage", "--above", 3.2,
+        "--out", files / "out", "--save", "mine",
+    ]  # fmt: skip
+    assert _run(*arguments).exit_code == 0
+    again = _run(*arguments)
+    assert again.exit_code == 2
+    assert "already a model 'mine'" in again.output

@@ -5,6 +5,8 @@ The work is done by `ionbridge.applications.screening`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,10 +117,12 @@ def command(
     """
     goal = _goal(output, below, above)
     out = out or Path(f"{candidates.stem or 'candidates'}-screening")
-    result, rounds = _screened(console, candidates, known, goal, n_run, out, executor, settings)
-    from ionbridge.applications.screening.report import write_screening_report
+    _check_name(name, overwrite)
+    with _resumable(n_run, out):
+        result, rounds = _screened(console, candidates, known, goal, n_run, out, executor, settings)
+        from ionbridge.applications.screening.report import write_screening_report
 
-    report = write_screening_report(result, out, rounds)
+        report = write_screening_report(result, out, rounds)
     for problem in result.problems:
         console.note(str(problem))
     for note in result.notes:
@@ -134,6 +138,31 @@ def command(
         payload["model"] = saved.name
     console.result(payload, _text(result))
     console.saved("report", report)
+
+
+def _check_name(name: str | None, overwrite: bool) -> None:
+    """Say before the work that a model cannot be saved under a name."""
+    if name is None or overwrite:
+        return
+    from ionbridge.library import ModelLibrary
+
+    if name in ModelLibrary().names(shipped=False):
+        raise click.UsageError(f"there is already a model {name!r}; choose another name or add --overwrite.")
+
+
+@contextmanager
+def _resumable(n_run: int | None, out: Path) -> Iterator[None]:
+    """Tell on Ctrl-C that finished runs are kept, wherever it comes."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if n_run is None:
+            raise
+        from ionbridge.execution import RunInterruptedError
+
+        raise RunInterruptedError(
+            f"finished runs are kept in {out / 'runs'}; run the same command again to go on."
+        ) from None
 
 
 def _goal(output: str, below: float | None, above: float | None) -> Goal:

@@ -200,15 +200,17 @@ def close_loop(
     -------
     the last ranking, and what each round brought.
     """
-    settings.pop("n_next", None)
+    shown = max(batch, settings.pop("n_next", batch))
     raw: dict[str, float] = {}
     failed: dict[str, str] = {}
     rounds: list[Round] = []
     by_name = {entry.name: entry for entry in candidates.entries}
-    result = _ranked(candidates, known, goal, source, raw, failed, Calibration(), batch, settings)
+    result = _ranked(candidates, known, goal, source, raw, failed, Calibration(), shown, settings)
     overlap = _overlap(known, by_name, engine, executor, cache, progress) if rescale else {}
     while len(raw) + len(failed) < n_runs:
-        names = [n for n in result.next_names if n not in failed][: n_runs - len(raw) - len(failed)]
+        names = [n for n in result.next_names if n not in failed][
+            : min(batch, n_runs - len(raw) - len(failed))
+        ]
         if not names:
             break
         outcome, broken = _run(names, by_name, engine, executor, cache, progress)
@@ -217,7 +219,7 @@ def close_loop(
         raw |= new
         failed |= reasons
         calibration = _calibrated(known, {**overlap, **raw}, engine, goal, rescale)
-        result = _ranked(candidates, known, goal, source, raw, failed, calibration, batch, settings)
+        result = _ranked(candidates, known, goal, source, raw, failed, calibration, shown, settings)
         values = {name: value * calibration.factor for name, value in new.items()}
         hits = sum(bool(goal.met(np.array([v]))[0]) for v in result.known.values())
         notes = {name: r.notes for name, r in outcome.results.items() if r.notes}
@@ -247,14 +249,16 @@ def _ranked(
     raw: Mapping[str, float],
     failed: Mapping[str, str],
     calibration: Calibration,
-    batch: int,
+    n_next: int,
     settings: Mapping[str, Any],
 ) -> ScreeningResult:
     """Rank with what is known and what the engine found; failed ones are not proposed again."""
     found = {name: value * calibration.factor for name, value in raw.items()}
-    wanted = batch + len(failed)
+    wanted = n_next + len(failed)
     result = screen(candidates, {**found, **known}, goal, source, n_next=wanted, **settings)
-    kept = result.next_table[~result.next_table["name"].isin(list(failed))].head(batch).reset_index(drop=True)
+    kept = (
+        result.next_table[~result.next_table["name"].isin(list(failed))].head(n_next).reset_index(drop=True)
+    )
     return replace(result, next_table=kept)
 
 

@@ -206,7 +206,11 @@ def material_map(result: ScreeningResult) -> Figure:
     figure, (axis,) = new_figure(width=6.4, height=4.4)
     axis.grid(visible=False)
     if at_source is not None:
-        label = f"source ({len(at_source)})"
+        low, high = _view(at)
+        away = int(((at_source < low) | (at_source > high)).any(axis=1).sum())
+        label = f"source ({len(at_source)}{f', {away} outside the picture' if away else ''})"
+        axis.set_xlim(low[0], high[0])
+        axis.set_ylim(low[1], high[1])
         axis.plot(at_source[:, 0], at_source[:, 1], ".", color="#C9C9C9", markersize=5, label=label, zorder=1)
     chance = dict(zip(result.table["name"], result.table["probability"], strict=True))
     values = np.array([chance[entry.name] for entry in result.entries])
@@ -244,14 +248,21 @@ def material_map(result: ScreeningResult) -> Figure:
 
 
 def _plane(X: FloatArray, X_source: FloatArray | None) -> tuple[FloatArray, FloatArray | None]:
-    """Places in the two main directions of all features, shapes (n_rows, 2) and (n_source_rows, 2)."""
+    """Places in the two main directions of the candidates, shapes (n_rows, 2) and (n_source_rows, 2)."""
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import StandardScaler
 
     everything = X if X_source is None else np.vstack([X, X_source])
     scaled = np.clip(StandardScaler().fit_transform(everything), -4, 4)
-    at = PCA(2, random_state=0).fit_transform(scaled)
+    at = PCA(2, random_state=0).fit(scaled[: len(X)]).transform(scaled)
     return at[: len(X)], None if X_source is None else at[len(X) :]
+
+
+def _view(at: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Corners of a picture that the candidates fill by a half, however far the source lies."""
+    low, high = at.min(axis=0), at.max(axis=0)
+    margin = 0.5 * np.maximum(high - low, 1e-6)
+    return low - margin, high + margin
 
 
 def rounds_figure(result: ScreeningResult, rounds: Sequence[Any]) -> Figure:
