@@ -30,7 +30,7 @@ _CAPTIONS = {
     "ranking": "Ranking: predicted values with intervals, best first; diamonds are known, hollow points unlike everything known.",
     "enrichment": "Effort: hits to expect when the unknown materials are calculated in the order of the ranking.",
     "held_out": "Validation: every known material of the target, predicted by a model that has not seen its host.",
-    "map": "Map: candidates among the known materials; neighbours have similar features.",
+    "map": "Map: candidates among the known materials, in the two directions in which they differ most; the source may differ in others.",
     "rounds": "Closed loop: what each run found, on the scale of the known values.",
 }
 

@@ -259,9 +259,9 @@ def _plane(X: FloatArray, X_source: FloatArray | None) -> tuple[FloatArray, Floa
 
 
 def _view(at: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Corners of a picture that the candidates fill by a half, however far the source lies."""
+    """Corners of a picture that the candidates mostly fill, however far the source lies."""
     low, high = at.min(axis=0), at.max(axis=0)
-    margin = 0.5 * np.maximum(high - low, 1e-6)
+    margin = 0.25 * np.maximum(high - low, 1e-6)
     return low - margin, high + margin
 
 
