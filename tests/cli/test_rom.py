@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +269,15 @@ def test_a_taken_name_is_refused_before_the_work(
     assert done.code == 2
     assert "there is already a model 'tiny'" in done.err
     assert "'name' of a model" in run(*given, "a b").err
+
+
+def test_changed_parameters_of_a_given_cell_are_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(
+        inputs, "load_cell", lambda name, changes: asked.append((name, changes)) or tiny_cell()
+    )
+    changes = {"positive_diffusivity": 0.5}
+    series = [replace(item, cell="own", changes=changes) for item in tiny_series(1, 400.0, 100.0)]
+    named, cells = inputs.cells_of(series, tiny_cell(), "own.json")
+    assert asked == [("own.json", changes)]
+    assert {item.cell for item in named} == set(cells) == {f"{tiny_cell().name} (positive_diffusivity x 0.5)"}

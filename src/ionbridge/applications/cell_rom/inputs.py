@@ -175,7 +175,7 @@ def _stored(path: Path) -> list[CellSeries] | None:
 
 
 def cells_of(
-    series: Sequence[CellSeries], given: ReducedCell | None = None
+    series: Sequence[CellSeries], given: ReducedCell | None = None, given_name: str | None = None
 ) -> tuple[list[CellSeries], dict[str, ReducedCell]]:
     """Find the physical numbers of the cell of each series.
 
@@ -184,6 +184,7 @@ def cells_of(
     Parameters
     ----------
     given : the cell of series that name no parameter set, such as measured ones.
+    given_name : set or BPX file that `given` was made from; changed parameters of series are applied to it.
 
     Returns
     -------
@@ -206,7 +207,12 @@ def cells_of(
                 cells[name] = load_cell(item.cell, changes=item.changes)
         elif given is not None:
             name = given.name
-            cells.setdefault(name, given)
+            if item.changes and given_name is not None:
+                name += f" ({', '.join(f'{k} x {factor:.4g}' for k, factor in sorted(item.changes.items()))})"
+                if name not in cells:
+                    cells[name] = load_cell(given_name, changes=item.changes)
+            else:
+                cells.setdefault(name, given)
         else:
             raise ConfigurationError(
                 f"series {item.name!r} is of cell {item.cell!r}, which is no known parameter set; name the cell: a set "

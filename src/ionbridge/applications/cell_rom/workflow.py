@@ -112,7 +112,7 @@ def train_model(
     """
     given = None if cell_name is None else load_cell(cell_name, capacity=capacity)
     series = _series(paths, given, capacity, initial_soc, sign)
-    series, cells = cells_of(series, given)
+    series, cells = cells_of(series, given, cell_name)
     weights = [weight if item.origin == "experiment" else 1.0 for item in series]
     rom = train_rom(series, cells, weights=weights, max_points=points, random_state=seed)
     told = {
