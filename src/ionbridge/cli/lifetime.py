@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from ionbridge.cli.options import command as make_command
 from ionbridge.cli.options import load_model
 from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
 from ionbridge.cli.parsing import LEVEL, MODEL
+
+if TYPE_CHECKING:
+    from ionbridge.applications.lifetime import LifetimeModel
 
 __all__ = ["command"]
 
@@ -43,7 +46,14 @@ def command() -> None:
 @click.option("--name", required=True, help="Name of the model in the library.")
 @click.option("--source", multiple=True, help="Cells of another chemistry to learn from; repeatable.")
 @click.option("--chemistry", help=CHEMISTRY)
-@click.option("--cycles", "n_cycles", default=20, show_default=True, help="First cycles to predict from.")
+@click.option(
+    "--cycles",
+    "n_cycles",
+    type=click.IntRange(5),
+    default=20,
+    show_default=True,
+    help="First cycles to predict from.",
+)
 @click.option(
     "--strategy", default="auto", show_default=True, help="auto, inter_cell, or a transfer strategy."
 )
@@ -65,12 +75,19 @@ def _train(
 
     Some of them must have been cycled to their end; the others count as having lived longer than their test.
     """
-    from ionbridge.applications.lifetime import LifetimeModel, load_cells
+    from ionbridge.applications.lifetime import LifetimeModel, load_cells, require_distinct
     from ionbridge.library import ModelLibrary
 
+    library = ModelLibrary()
+    if not overwrite and name in library.names(shipped=False):
+        raise click.UsageError(f"there is already a model {name!r}; choose another name or add --overwrite.")
+    _require_strategy(settings["strategy"])
     records = load_cells(cells, chemistry=chemistry)
-    model = LifetimeModel(**settings).fit(records, load_cells(source) if source else ())
-    card = ModelLibrary().save(model, name, overwrite=overwrite)
+    others = load_cells(source) if source else ()
+    require_distinct([*records, *others])
+    console.note(f"learning from {len(records) + len(others)} cells; this may take some minutes")
+    model = LifetimeModel(**settings).fit(records, others)
+    card = library.save(model, name, overwrite=overwrite)
     told = {
         "model": card.name,
         "cells": len(records),
@@ -92,9 +109,15 @@ def _train(
 @click.argument("model", type=MODEL)
 @click.argument("cells", nargs=-1, required=True)
 @click.option("--chemistry", help=CHEMISTRY)
-@click.option("--nominal-capacity", type=float, help="Of cells in cycler files [Ah]; by default, estimated.")
+@click.option(
+    "--nominal-capacity",
+    type=click.FloatRange(0, min_open=True),
+    help="Of cells in cycler files [Ah]; by default, estimated.",
+)
 @click.option("--level", type=LEVEL, help="Coverage of the intervals; by default, the model's own.")
-@click.option("--at", "at_cycle", type=float, help="Also give the state of health at this cycle.")
+@click.option(
+    "--at", "at_cycle", type=click.FloatRange(0), help="Also give the state of health at this cycle."
+)
 @click.option("--out", type=OUT, help="Write the table to this CSV file.")
 @click.option("--plot", type=OUT, help="Draw capacity trajectories with bands to this image.")
 @click.option("--plot-references", type=OUT, help="Draw the known cells beside each to this image.")
@@ -122,20 +145,23 @@ def _predict(
         prediction_table,
     )
 
+    fitted = _lifetime_model(model)
     records = load_cells(cells, chemistry=chemistry, nominal_capacity=nominal_capacity)
-    prediction = load_model(model).predict(records, level=level)
+    prediction = fitted.predict(records, level=level)
     table = prediction_table(prediction)
     payload = prediction.to_dict()
-    if at_cycle is not None and prediction.trajectories:
+    if at_cycle is not None and not prediction.trajectories:
+        console.note("no health at a cycle: none of the training cells of this model stored a whole life")
+    elif at_cycle is not None:
         health = [t.health_at(at_cycle) for t in prediction.trajectories]
         for i, part in enumerate(("", "_lower", "_upper")):
             table[f"health{part}_at_{at_cycle:g}"] = [values[i] for values in health]
         payload["health_at"] = {"cycle": at_cycle, "values": health}
     _tell(console, {"model": model, **payload}, table, out)
-    if plot is not None:
-        console.saved("plot", plot_trajectories(prediction, records, plot))
     if plot_references is not None:
         console.saved("plot", lifetime.plot_references(prediction, plot_references))
+    if plot is not None:
+        console.saved("plot", plot_trajectories(prediction, records, plot))
 
 
 @make_command("evaluate", "ionbridge lifetime evaluate hust data/cycle_features:hust_test", command)
@@ -149,10 +175,29 @@ def _evaluate(
     """Compare the predictions of MODEL with the lives of CELLS that were cycled to their end."""
     from ionbridge.applications.lifetime import evaluate, load_cells
 
-    table, figures = evaluate(load_model(model), load_cells(cells, chemistry=chemistry))
+    table, figures = evaluate(_lifetime_model(model), load_cells(cells, chemistry=chemistry))
     units = {"rmse": "RMSE [cycle]", "mape": "MAPE [%]", "coverage": "coverage [-]"}
     text = format_pairs({units.get(key, key): value for key, value in figures.items()})
-    _tell(console, {"model": model, **figures}, table, out, text)
+    _tell(console, {"model": model, **figures, "cells": table.to_dict("records")}, table, out, text)
+
+
+def _require_strategy(name: str) -> None:
+    """Refuse an unknown strategy before any file is read."""
+    from ionbridge import plugins
+    from ionbridge.exceptions import UnknownNameError
+
+    known = ("auto", "inter_cell", *plugins.names("ionbridge.strategies"))
+    if name not in known:
+        raise UnknownNameError.for_name(name, known, "strategy")
+
+
+def _lifetime_model(name: str) -> LifetimeModel:
+    from ionbridge.applications.lifetime import LifetimeModel
+
+    model = load_model(name)
+    if not isinstance(model, LifetimeModel):
+        raise click.UsageError(f"{name} is not a lifetime model; make one with 'ionbridge lifetime train'.")
+    return model
 
 
 def _tell(console: Console, payload: dict[str, Any], table: Any, out: Path | None, more: str = "") -> None:

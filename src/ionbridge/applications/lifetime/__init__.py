@@ -1,6 +1,6 @@
 """Early prediction of cycle life: features, models, few-cell transfer between chemistries, intervals."""
 
-from ionbridge.applications.lifetime.cells import evaluate, load_cells, prediction_table
+from ionbridge.applications.lifetime.cells import evaluate, load_cells, prediction_table, require_distinct
 from ionbridge.applications.lifetime.censoring import CensoredTransfer
 from ionbridge.applications.lifetime.conditions import TrainingConditions
 from ionbridge.applications.lifetime.features import (
@@ -63,4 +63,5 @@ __all__ = [
     "plot_references",
     "plot_trajectories",
     "prediction_table",
+    "require_distinct",
 ]

@@ -5,7 +5,10 @@ Reading each of them is the datasets room.
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,15 +23,17 @@ from ionbridge.datasets.cycling import (
     read_record,
 )
 from ionbridge.datasets.readers import cycling as readers
-from ionbridge.exceptions import DataError, InsufficientDataError
+from ionbridge.exceptions import DataError, InsufficientDataError, IonBridgeWarning
 
-__all__ = ["evaluate", "load_cells", "prediction_table"]
+__all__ = ["evaluate", "load_cells", "prediction_table", "require_distinct"]
 
 EXTRACTS: dict[str, Callable[[Path], CyclingSet]] = {
     "matr": readers.read_matr,
     "cycle_features": readers.read_cycle_features,
     "calb_nmc": readers.read_calb_nmc,
     "calce_cs2": readers.read_calce_cs2,
+    "hnei": readers.read_hnei,
+    "nasa_capacity": readers.read_nasa_capacity,
     "rwth_nmc": readers.read_rwth_nmc,
 }
 
@@ -51,9 +56,14 @@ def load_cells(
     Raises
     ------
     DataError
-        If a path is none of these, or no cell is left.
+        If a path is none of these, a cell stands twice, or no cell is left.
+
+    Notes
+    -----
+    Files of the same name in several folders are told apart by the names of their folders.
     """
     records: list[CyclingRecord] = []
+    names = Counter(Path(path).stem for path in map(str, paths) if Path(path).is_file())
     for path in paths:
         folder, split = _folder_and_split(str(path))
         if folder.is_dir():
@@ -63,13 +73,38 @@ def load_cells(
         elif folder.suffix == ".json" and folder.with_suffix(".npz").exists():
             records.append(load_record(folder))
         else:
+            if folder.is_file() and folder.stat().st_size == 0:
+                raise DataError(f"{folder} is empty; export it again.")
             domain = Domain(folder.stem, chemistry=chemistry) if chemistry else None
-            records.append(read_record(folder, nominal_capacity=nominal_capacity, domain=domain))
+            record = read_record(folder, nominal_capacity=nominal_capacity, domain=domain)
+            if names[folder.stem] > 1:
+                record = replace(record, cell_id=f"{folder.resolve().parent.name}/{record.cell_id}")
+            records.append(record)
     if not records:
         raise DataError(
             f"no cell of chemistry {chemistry!r} in {[str(p) for p in paths]}; check the name and the paths."
         )
+    require_distinct(records)
     return tuple(records)
+
+
+def require_distinct(records: Sequence[CyclingRecord]) -> None:
+    """Refuse a cell that stands twice: a model would be judged on what it has learned.
+
+    Raises
+    ------
+    DataError
+        If two records hold the same measured capacities.
+    """
+    seen: dict[tuple[bytes, bytes], str] = {}
+    for record in records:
+        key = (record.cycle_numbers.tobytes(), record.discharge_capacity.tobytes())
+        if key in seen:
+            raise DataError(
+                f"cells {seen[key]!r} and {record.cell_id!r} hold the same measurements; name each cell once, "
+                "also between the cells and their source."
+            )
+        seen[key] = record.cell_id
 
 
 def _folder_and_split(text: str) -> tuple[Path, str]:
@@ -115,7 +150,8 @@ def evaluate(model: LifetimeModel, records: Sequence[CyclingRecord]) -> tuple[pd
     Returns
     -------
     One row a cell; and ``rmse`` [cycle], ``mape`` [%], ``coverage`` [-], ``n_cells``,
-    ``n_out_of_domain``. Censored cells are left out.
+    ``n_out_of_domain``. Censored cells are left out. Cells that the model was trained on are
+    warned about.
 
     Raises
     ------
@@ -126,6 +162,15 @@ def evaluate(model: LifetimeModel, records: Sequence[CyclingRecord]) -> tuple[pd
     if not known:
         raise InsufficientDataError(
             "none of the cells was cycled to its end; there is nothing to compare with."
+        )
+    trained = set(zip(model.reference_ids_, model.reference_lives_.tolist(), strict=True))
+    n_seen = sum((r.cell_id, r.observed_life) in trained for r in known)
+    if n_seen:
+        warnings.warn(
+            f"{n_seen} of {len(known)} cells were among those the model was trained on; on new cells its errors are "
+            "larger.",
+            IonBridgeWarning,
+            stacklevel=2,
         )
     prediction = model.predict(known)
     table = prediction_table(prediction)

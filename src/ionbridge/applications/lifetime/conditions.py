@@ -17,6 +17,8 @@ __all__ = ["TrainingConditions"]
 TEMPERATURE_MARGIN = 5.0  # K beyond the training cells
 RATE_MARGIN = 0.2  # of a rate beyond the training cells
 RATES = ("charge_rate", "discharge_rate")
+ROUNDING = 1e-6  # share of a rate
+NOT_NAMED = ("", "unknown")
 CELLS_A_PROTOCOL = 2.0  # with fewer cells a protocol, every cell is expected to have its own
 
 
@@ -50,7 +52,7 @@ class TrainingConditions:
         if len(protocols) * CELLS_A_PROTOCOL > len(records):
             protocols = []
         return cls(
-            tuple(sorted({r.chemistry for r in records if r.chemistry})),
+            tuple(sorted({r.chemistry for r in records if r.chemistry not in NOT_NAMED})),
             (min(temperatures), max(temperatures)) if temperatures else (),
             rates,
             tuple(protocols),
@@ -59,7 +61,9 @@ class TrainingConditions:
     def reasons(self, record: CyclingRecord) -> list[str]:
         """Say why a cell is unlike the training cells; empty where nothing speaks against it."""
         found = []
-        if record.chemistry and self.chemistries and record.chemistry not in self.chemistries:
+        if record.chemistry in NOT_NAMED and self.chemistries:
+            found.append(f"its chemistry is not named; training cells were {', '.join(self.chemistries)}")
+        elif self.chemistries and not any(_is_like(record.chemistry, known) for known in self.chemistries):
             found.append(f"chemistry {record.chemistry} is not among {list(self.chemistries)}")
         if self.temperatures and math.isfinite(record.temperature):
             low, high = self.temperatures[0] - TEMPERATURE_MARGIN, self.temperatures[1] + TEMPERATURE_MARGIN
@@ -68,11 +72,17 @@ class TrainingConditions:
         for name, (lowest, highest) in self.rates.items():
             value = _rate(record, name)
             low, high = lowest * (1 - RATE_MARGIN), highest * (1 + RATE_MARGIN)
-            if value is not None and not low <= value <= high:
+            if value is not None and not low * (1 - ROUNDING) <= value <= high * (1 + ROUNDING):
                 found.append(f"{name.replace('_', ' ')} {value:g} C is outside {low:.3g} to {high:.3g} C")
         if self.protocols and record.protocol and record.protocol not in self.protocols:
             found.append(f"no training cell was cycled like this: {record.protocol}")
         return found
+
+
+def _is_like(chemistry: str, known: str) -> bool:
+    """Whether two chemistries agree in what both name: ``NMC`` leaves the anode open."""
+    parts = [name.casefold().split("/") for name in (chemistry, known)]
+    return all(a == b for a, b in zip(*parts, strict=False))
 
 
 def _rate(record: CyclingRecord, name: str) -> float | None:

@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 N_FOLDS = 8
+FEWEST_TO_SEARCH = 12
 CURVE_COMPRESSION = 0.01  # of the nominal capacity
 
 
@@ -145,7 +146,10 @@ def _ridge() -> CrossFitted:
     return _crossed(StandardScaler(), RidgeCV(np.logspace(-3, 5, 17)))
 
 
-def _support_vectors() -> CrossFitted:
+def _support_vectors(n_cells: int = FEWEST_TO_SEARCH) -> CrossFitted:
+    """Settings are searched, unless folds inside folds would hold one cell, where R2 is not defined."""
+    if n_cells < FEWEST_TO_SEARCH:
+        return _crossed(StandardScaler(), SVR(C=3.0))
     grid = {"C": [0.3, 3.0], "gamma": ["scale", 0.01], "epsilon": [0.1]}
     return _crossed(StandardScaler(), GridSearchCV(SVR(), grid, cv=4))
 
@@ -187,11 +191,16 @@ def _single_cell(seed: int, weight_decay: float, **settings: Any) -> InterCellRe
     return _inter_cell(seed, weight_decay, n_members=3, inter_share=0.0, prediction_share=0.0, **settings)
 
 
-def table_auto(seed: int = 0) -> WinsorizedAuto:
-    """Average over tables of features: baselines and inter-cell networks of two strengths."""
+def table_auto(seed: int = 0, n_cells: int = FEWEST_TO_SEARCH) -> WinsorizedAuto:
+    """Average over tables of features: baselines and inter-cell networks of two strengths.
+
+    Parameters
+    ----------
+    n_cells : it will be fitted to.
+    """
     members: dict[str, AbstractCrossFittedRegressor] = {
         "ridge": _ridge(),
-        "svr": _support_vectors(),
+        "svr": _support_vectors(n_cells),
         "random_forest": Forest(n_trees=200, random_state=seed),
         "extra_trees": _extra_trees(seed),
         "gaussian_process": GaussianProcess(linear=False, random_state=seed),

@@ -24,7 +24,7 @@ from ionbridge.applications.lifetime.stage import LifeStage, fit_life_stage
 from ionbridge.applications.lifetime.strategies import LifetimeAuto, StageTransfer
 from ionbridge.applications.lifetime.trajectory import FadeShapes, Trajectory
 from ionbridge.datasets.cycling import CyclingRecord
-from ionbridge.exceptions import InsufficientDataError
+from ionbridge.exceptions import ConfigurationError, InsufficientDataError
 from ionbridge.models import ApplicabilityDomain, GaussianProcess, Prediction
 from ionbridge.models.inter_cell import InterCellRegressor
 from ionbridge.quantities import Quantity, quantity
@@ -142,7 +142,13 @@ class LifetimeModel(BaseEstimator):
             If no target cell has failed; without a source, if fewer than three have.
         DataError
             If features cannot be made of a cell.
+        ConfigurationError
+            If `strategy` is ``"inter_cell"`` and there is a source.
         """
+        if self.strategy == "inter_cell" and source:
+            raise ConfigurationError(
+                "'inter_cell' learns without a source; leave the source out, or choose 'auto' or a transfer strategy."
+            )
         target, source = list(target), [r for r in source if not r.is_censored]
         censored = np.array([r.is_censored for r in target], dtype=bool)
         n_known = int((~censored).sum())
@@ -201,7 +207,8 @@ class LifetimeModel(BaseEstimator):
         """Strategy for tables, and a quick one for the lives of cells that had not failed."""
         made: AbstractStrategy
         if not source:
-            made = table_auto(self.random_state) if self.strategy == "auto" else make_strategy(self.strategy)
+            is_auto = self.strategy == "auto"
+            made = table_auto(self.random_state, n_known) if is_auto else make_strategy(self.strategy)
             return made, TargetOnly(GaussianProcess())
         try:
             stage = fit_life_stage(source, self.n_cycles)

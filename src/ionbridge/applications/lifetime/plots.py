@@ -13,7 +13,7 @@ import numpy as np
 
 from ionbridge.applications.lifetime.model import LifetimePrediction
 from ionbridge.datasets.cycling import CyclingRecord
-from ionbridge.exceptions import InsufficientDataError
+from ionbridge.exceptions import ConfigurationError, InsufficientDataError
 from ionbridge.plugins import import_extra
 
 __all__ = ["plot_references", "plot_trajectories"]
@@ -105,6 +105,9 @@ def _finish(figure: Any, panel: Any, x: str, y: str) -> None:
 
 def _save(figure: Any, path: str | Path) -> Path:
     path = Path(path)
+    formats = sorted(figure.canvas.get_supported_filetypes())
+    if path.suffix.lower().lstrip(".") not in formats:
+        raise ConfigurationError(f"{path} is no image; its name must end in one of: {', '.join(formats)}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     return path
