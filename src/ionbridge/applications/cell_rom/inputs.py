@@ -219,4 +219,9 @@ def cells_of(
                 f"({', '.join(list(CELL_SETS)[:4])}, ...) or a BPX file."
             )
         named.append(replace(item, cell=name))
+    if series and all("(" in name for name in cells):  # the model is of the cell as it is, not of a variant
+        own = series[0].cell
+        base = load_cell(own, changes={}) if own in CELL_SETS else given
+        if base is not None:
+            cells[base.name] = base
     return named, dict(sorted(cells.items(), key=lambda pair: "(" in pair[0]))
