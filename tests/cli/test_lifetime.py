@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from sklearn.ensemble import ExtraTreesRegressor
 
 from ionbridge.applications.lifetime import members
 from ionbridge.cli import main
 from ionbridge.datasets.base import Domain
 from ionbridge.datasets.cycling import CyclingRecord, CyclingSet, save_set
+from ionbridge.models import Forest
 
 from .conftest import Run
 
@@ -62,6 +64,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IONBRIDGE_LIBRARY", str(folder / "library"))
         patch.setattr(members, "_inter_cell", quick)
+        patch.setattr(members, "Forest", lambda **settings: Forest(**{**settings, "n_trees": 20}))
+        patch.setattr(
+            members, "ExtraTreesRegressor", lambda _, **settings: ExtraTreesRegressor(20, **settings)
+        )
         done = CliRunner().invoke(main, ["lifetime", "train", str(folder / "failed"), "--name", "lab"])
     assert done.exit_code == 0, done.output
     return folder
