@@ -208,6 +208,7 @@ def test_trajectory_falls_to_the_end_of_life() -> None:
 SETTINGS = {"strategy": "gaussian_process", "columns": ("discharge_capacity",)}
 
 
+@pytest.mark.filterwarnings("default::ionbridge.exceptions.IonBridgeWarning")
 def test_model_predicts_flags_and_round_trips() -> None:
     model = LifetimeModel(**SETTINGS).fit(CELLS)
     new = [cell(300, "n", stored=30), cell(300, "m", chemistry="NMC", stored=30)]
@@ -249,6 +250,7 @@ def test_a_missing_column_is_named() -> None:
         cycle_summaries(CELLS, 20, columns=["charge_time", "voltage_mean"])
 
 
+@pytest.mark.filterwarnings("default::ionbridge.exceptions.IonBridgeWarning")
 def test_command_line_trains_predicts_and_evaluates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ionbridge.cli import lifetime
 
