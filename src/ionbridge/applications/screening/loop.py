@@ -21,11 +21,8 @@ from ionbridge.applications.screening.entries import (
     EntrySet,
     limiting_path,
     read_candidates,
-    read_known,
-    read_source,
 )
-from ionbridge.applications.screening.screen import Goal, ScreeningResult, _matched, _nothing_known, screen
-from ionbridge.datasets.problems import Problem
+from ionbridge.applications.screening.screen import Goal, ScreeningResult, read_known_and_source, screen
 from ionbridge.exceptions import ConfigurationError, DataError, UnknownNameError
 from ionbridge.physics.materials import (
     AbstractMaterialEngine,
@@ -349,18 +346,9 @@ def close_loop_files(
     made = engine_for(engine, goal, read.entries[0].ion)
     if read.entries[0].structure is None:
         subject_of(read.entries[0], made)  # says that an engine needs crystals
-    values: dict[str, float] = {}
-    problems: list[Problem] = []
-    if known is not None:
-        found, _, of_known = read_known(known, goal.quantity_name)
-        values, unmatched = _matched(found, read, Path(known).name)
-        problems += [*of_known, *unmatched]
-    if not values and source is None:
-        raise _nothing_known(known, problems)
-    learned = None
-    if source is not None:
-        learned = read_source(source, goal.quantity_name, ion=ion, executor=executor, progress=progress)
-        problems += list(learned.problems)
+    values, learned, problems = read_known_and_source(
+        read, known, source, goal, ion=ion, executor=executor, progress=progress
+    )
     result, rounds = close_loop(
         read, values, goal, learned, engine=made, n_runs=n_runs, batch=batch, rescale=rescale, executor=executor,
         cache=Path(folder) / "runs", progress=progress, problems=problems, **settings,

@@ -386,6 +386,29 @@ def screen_files(
     if not read.entries:
         shown = "; ".join(str(p) for p in read.problems[:3])
         raise DataError(f"none of the {len(read.problems)} inputs of {candidates} can be used. {shown}")
+    values, learned, problems = read_known_and_source(
+        read, known, source, goal, ion=ion, executor=executor, progress=progress
+    )
+    return screen(read, values, goal, learned, problems=problems, **settings)
+
+
+def read_known_and_source(
+    read: EntrySet,
+    known: str | Path | None,
+    source: str | Path | None,
+    goal: Goal,
+    *,
+    ion: str | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> tuple[dict[str, float], EntrySet | None, list[Problem]]:
+    """Read what a screening learns from: known values by candidate, the source, and what was wrong in them.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is neither a known value of a candidate nor a source.
+    """
     values: dict[str, float] = {}
     problems: list[Problem] = []
     if known is not None:
@@ -398,7 +421,7 @@ def screen_files(
     if source is not None:
         learned = read_source(source, goal.quantity_name, ion=ion, executor=executor, progress=progress)
         problems += list(learned.problems)
-    return screen(read, values, goal, learned, problems=problems, **settings)
+    return values, learned, problems
 
 
 def _nothing_known(known: str | Path | None, problems: Sequence[Problem]) -> ConfigurationError:
