@@ -101,24 +101,12 @@ def percolating_paths(
     for start_atom, end_atom, shift, _ in (members[0] for members in kinds[: low + 1][-most:]):
         start = structure.fractional[start_atom]
         end = structure.fractional[end_atom] + np.array(shift, dtype=float)
-        host = _without(structure, (start_atom, end_atom))
+        gone = {start_atom, end_atom}  # an ion that hops to its own image leaves one vacancy
+        if len(gone) == len(structure):
+            raise DataError(f"structure {structure.name!r} holds nothing but the moving ion.")
+        host = structure.without(*gone)
         paths.append(MigrationPath(host, ion, np.linspace(start, end, 5), structure.name))
     return paths
-
-
-def _without(structure: Structure, atoms: tuple[int, int]) -> Structure:
-    """The host of a vacancy hop; an ion that hops to its own image leaves one vacancy."""
-    kept = [i for i in range(len(structure)) if i not in atoms]
-    if not kept:
-        raise DataError(f"structure {structure.name!r} holds nothing but the moving ion.")
-    return Structure(
-        structure.lattice,
-        tuple(structure.elements[i] for i in kept),
-        structure.fractional[kept],
-        structure.name,
-        structure.domain,
-        structure.provenance,
-    )
 
 
 def _kinds(structure: Structure, ion: str, longest: float) -> list[list[_Edge]]:

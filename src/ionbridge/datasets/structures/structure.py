@@ -102,9 +102,9 @@ class Structure:
         """Atoms that are `element`, shape (n_sites,)."""
         return np.flatnonzero(np.array(self.elements) == element)
 
-    def without(self, atom: int) -> Structure:
-        """The same crystal with one vacancy."""
-        kept = [i for i in range(len(self)) if i != atom]
+    def without(self, *atoms: int) -> Structure:
+        """The same crystal with vacancies at `atoms`."""
+        kept = [i for i in range(len(self)) if i not in atoms]
         elements = tuple(self.elements[i] for i in kept)
         return Structure(
             self.lattice, elements, self.fractional[kept], self.name, self.domain, self.provenance

@@ -70,18 +70,6 @@ def _at(structure: Structure, fractional: FloatArray) -> int | None:
     return nearest if distance[nearest] < _SAME_PLACE else None
 
 
-def _without(structure: Structure, atoms: set[int]) -> Structure:
-    kept = [i for i in range(len(structure)) if i not in atoms]
-    return Structure(
-        structure.lattice,
-        tuple(structure.elements[i] for i in kept),
-        structure.fractional[kept],
-        structure.name,
-        structure.domain,
-        structure.provenance,
-    )
-
-
 def _checked_start(structure: Structure, start: int) -> str:
     if not 0 <= start < len(structure):
         raise ConfigurationError(
@@ -122,7 +110,7 @@ def vacancy_path(
     large, n = supercell(structure, min_height, max_atoms)
     first = structure.fractional[start] / np.array(n)
     last = np.asarray(end, dtype=float) / np.array(n)
-    host = _without(large, {start} | _vacated(large, start, last, ion))
+    host = large.without(start, *_vacated(large, start, last, ion))
     along = np.linspace(0.0, 1.0, n_points)[:, None]
     return MigrationPath(host, ion, first + along * (last - first), structure.name)
 
@@ -219,7 +207,7 @@ def divacancy_path(
     ends = np.array([first, last]) @ large.lattice
     t = np.linspace(0.0, 1.0, n_points)[:, None]
     curve = ends[0] * (2 * t - 1) * (t - 1) + site * 4 * t * (1 - t) + ends[1] * t * (2 * t - 1)
-    host = _without(large, gone | {third})
+    host = large.without(*gone, third)
     return MigrationPath(host, ion, curve @ np.linalg.inv(large.lattice), structure.name)
 
 
