@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from ionbridge.datasets import Profile
 from ionbridge.datasets.profiles import drive_cycle, read_cell_series, read_profile
 from ionbridge.exceptions import ConfigurationError, DataError, UnknownNameError
 
@@ -32,7 +31,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("columns", HEADERS.values(), ids=HEADERS)
 def test_units_of_headers_are_converted(tmp_path, columns):
-    profile = Profile.from_file(write(tmp_path / "a.csv", **columns), capacity=2.0)
+    profile = read_profile(write(tmp_path / "a.csv", **columns), capacity=2.0)
     assert profile.time == pytest.approx(TIME, abs=1e-6)
     assert profile.current == pytest.approx(CURRENT)
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -320,10 +318,3 @@ class Profile:
             name or (f"{currents[0]:g} A" if len(currents) == 1 else f"{len(currents)} steps"),
             provenance or Provenance(source="ionbridge.datasets.Profile.from_steps"),
         )
-
-    @classmethod
-    def from_file(cls, path: str | Path, **options: Any) -> Profile:
-        """Read a profile from a user's CSV, from BDF or from a cycler's file; see `read_profile`."""
-        from ionbridge.datasets.profiles.files import read_profile
-
-        return read_profile(path, **options)
