@@ -197,29 +197,26 @@ def transfer_tables(
             output: _fit_model(*used, choice.names, output, strategy, level, random_state, group)
             for output, used in tables.items()
         }
-    studies: dict[str, StudyResult | None] = {}
+    studies: dict[str, StudyResult | None] = dict.fromkeys(outputs)
     for output, (source_rows, target_rows) in tables.items():
         design = _design(study, output, choice.names, strategy, level, random_state, group)
-        enough = len(target_rows) >= MIN_STUDY_ROWS
-        studies[output] = None
-        if design is not None and not enough:
-            notes.append(
-                f"{len(target_rows)} target rows are too few for a study of {plain_name(output)} "
-                f"({MIN_STUDY_ROWS} are needed); only cross-validated errors are given."
-            )
-        elif design is not None:
-            result = run_study(
-                source_rows,
-                target_rows,
-                design,
-                executor=executor,
-                folder=None if folder is None else Path(folder) / output,
-                progress=progress,
-                resume=resume,
-                cancel=cancel,
-            )
-            studies[output] = result
-            notes += [note for note in result.notes if note not in notes]
+        if design is None:
+            continue
+        if len(target_rows) < MIN_STUDY_ROWS:
+            notes.append(_too_few_to_judge(output, len(target_rows)))
+            continue
+        result = run_study(
+            source_rows,
+            target_rows,
+            design,
+            executor=executor,
+            folder=None if folder is None else Path(folder) / output,
+            progress=progress,
+            resume=resume,
+            cancel=cancel,
+        )
+        studies[output] = result
+        notes += [note for note in result.notes if note not in notes]
     if group is None and study is not None:
         notes += _group_hint(target)
     explained = {name: explain_model(model) for name, model in models.items()} if explain else {}
@@ -318,6 +315,13 @@ def _too_few(output: str, n_rows: int) -> str:
 
 
 _MAX_DOUBTS = 6  # warnings of one table that are repeated in the notes
+
+
+def _too_few_to_judge(output: str, n_rows: int) -> str:
+    return (
+        f"{n_rows} target rows are too few for a study of {plain_name(output)} "
+        f"({MIN_STUDY_ROWS} are needed); only cross-validated errors are given."
+    )
 
 
 def _doubts(table: Table) -> list[str]:

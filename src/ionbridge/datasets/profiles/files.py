@@ -165,6 +165,41 @@ def _read(path: Path, capacity: float | None, sign: SignConvention) -> TimeSerie
 
 
 def _read_plain(path: Path, capacity: float | None, sign: SignConvention) -> TimeSeries:
+    frame = _plain_frame(path)
+    found: dict[str, Array] = {}
+    for header in frame.columns:
+        role, unit = _role(str(header))
+        if role and role not in found:
+            values = _numbers(frame[header], str(header), path.name)
+            found[role] = _converted(values, role, unit, str(header), path.name)
+    if "current" not in found and "c_rate" in found:
+        if capacity is None:
+            raise DataError(
+                f"{path.name} holds C-rates; give the 'capacity' [Ah] of the cell to turn them into A."
+            )
+        found["current"] = found["c_rate"] * capacity
+    missing = [role for role in ("time", "current") if role not in found]
+    if missing:
+        raise DataError(
+            f"{path.name} has no column for {' and '.join(missing)}; its columns are {list(map(str, frame.columns))}. "
+            "Name them like 'time [s]' and 'current [A]', with their units."
+        )
+    _check_rising(found["time"], path.name)
+    flags = () if "voltage" in found else ("no voltage",)
+    return replace(
+        TimeSeries(
+            time=found["time"],
+            current=charging_positive(found["current"], sign),
+            voltage=found.get("voltage", np.zeros(len(frame))),
+            temperature=found.get("temperature"),
+            provenance=Provenance(source=str(path), reader="ionbridge.datasets.profiles.read_profile"),
+        ),
+        flags=flags,
+    )
+
+
+def _plain_frame(path: Path) -> pd.DataFrame:
+    """Read a delimited text; the delimiter is the one that its header uses most."""
     with path.open("rb") as content:
         if b"\0" in content.read(4096):
             raise DataError(
@@ -187,41 +222,16 @@ def _read_plain(path: Path, capacity: float | None, sign: SignConvention) -> Tim
         raise DataError(f"{path.name} cannot be read as a table: {error}. Export it again as CSV.") from error
     if len(frame) < 2:
         raise DataError(f"{path.name} must have at least two rows below its header; got {len(frame)}.")
-    found: dict[str, Array] = {}
-    for header in frame.columns:
-        role, unit = _role(str(header))
-        if role and role not in found:
-            values = _numbers(frame[header], str(header), path.name)
-            found[role] = _converted(values, role, unit, str(header), path.name)
-    if "current" not in found and "c_rate" in found:
-        if capacity is None:
-            raise DataError(
-                f"{path.name} holds C-rates; give the 'capacity' [Ah] of the cell to turn them into A."
-            )
-        found["current"] = found["c_rate"] * capacity
-    missing = [role for role in ("time", "current") if role not in found]
-    if missing:
-        raise DataError(
-            f"{path.name} has no column for {' and '.join(missing)}; its columns are {list(map(str, frame.columns))}. "
-            "Name them like 'time [s]' and 'current [A]', with their units."
-        )
-    order = np.flatnonzero(np.diff(found["time"]) <= 0)
+    return frame
+
+
+def _check_rising(time: Array, file: str) -> None:
+    order = np.flatnonzero(np.diff(time) <= 0)
     if order.size:
         raise DataError(
-            f"the time in {path.name} does not rise: row {order[0] + 3} has {found['time'][order[0] + 1]:g} s after "
-            f"{found['time'][order[0]]:g} s ({order.size} such rows). Sort the rows and remove copies."
+            f"the time in {file} does not rise: row {order[0] + 3} has {time[order[0] + 1]:g} s after "
+            f"{time[order[0]]:g} s ({order.size} such rows). Sort the rows and remove copies."
         )
-    flags = () if "voltage" in found else ("no voltage",)
-    return replace(
-        TimeSeries(
-            time=found["time"],
-            current=charging_positive(found["current"], sign),
-            voltage=found.get("voltage", np.zeros(len(frame))),
-            temperature=found.get("temperature"),
-            provenance=Provenance(source=str(path), reader="ionbridge.datasets.profiles.read_profile"),
-        ),
-        flags=flags,
-    )
 
 
 def _role(header: str) -> tuple[str, str]:

@@ -150,23 +150,8 @@ def _plan(
     train_mask: ArrayLike | None,
     validation_mask: ArrayLike | None,
 ) -> MemberPlan:
-    inputs, targets, n_members = _tensor(X), _tensor(y), len(seeds)
-    if n_members == 0:
-        raise ConfigurationError("'seeds' of train_stack must name at least one member; got none.")
-    is_shared = inputs.ndim == 1 + module.n_input_axes
-    if not is_shared and (inputs.ndim != 2 + module.n_input_axes or len(inputs) != n_members):
-        raise ShapeError(
-            f"'X' of train_stack must have {1 + module.n_input_axes} axes (rows shared by all members) or "
-            f"{2 + module.n_input_axes} with {n_members} members first; got shape {tuple(inputs.shape)}."
-        )
-    n_rows = inputs.shape[0 if is_shared else 1]
-    targets = targets[None, :, None] if targets.ndim == 1 else targets
-    targets = targets[..., None] if targets.ndim == 2 else targets
-    if targets.ndim != 3 or targets.shape[1] != n_rows or targets.shape[0] not in (1, n_members):
-        raise ShapeError(
-            f"'y' of train_stack must have shape ({n_rows},), ({n_members}, {n_rows}) or that with a last axis "
-            f"of targets; got {np.shape(y)}."
-        )
+    inputs, targets, is_shared = _checked_arrays(module, _tensor(X), _tensor(y), n_members := len(seeds))
+    n_rows = targets.shape[1]
     validation = _mask(validation_mask, "validation_mask", n_members, n_rows, default=False)
     train = _mask(train_mask, "train_mask", n_members, n_rows, default=True)
     train = train & ~validation if train_mask is None else train
@@ -200,6 +185,30 @@ def _plan(
         n_train=n_train,
         loss=make_loss(settings.loss),
     )
+
+
+def _checked_arrays(
+    module: AbstractStackedModule, inputs: Tensor, targets: Tensor, n_members: int
+) -> tuple[Tensor, Tensor, bool]:
+    """Give targets all three axes (member, row, target), and say whether members share the inputs."""
+    if n_members == 0:
+        raise ConfigurationError("'seeds' of train_stack must name at least one member; got none.")
+    is_shared = inputs.ndim == 1 + module.n_input_axes
+    if not is_shared and (inputs.ndim != 2 + module.n_input_axes or len(inputs) != n_members):
+        raise ShapeError(
+            f"'X' of train_stack must have {1 + module.n_input_axes} axes (rows shared by all members) or "
+            f"{2 + module.n_input_axes} with {n_members} members first; got shape {tuple(inputs.shape)}."
+        )
+    n_rows = inputs.shape[0 if is_shared else 1]
+    given = tuple(targets.shape)
+    targets = targets[None, :, None] if targets.ndim == 1 else targets
+    targets = targets[..., None] if targets.ndim == 2 else targets
+    if targets.ndim != 3 or targets.shape[1] != n_rows or targets.shape[0] not in (1, n_members):
+        raise ShapeError(
+            f"'y' of train_stack must have shape ({n_rows},), ({n_members}, {n_rows}) or that with a last axis "
+            f"of targets; got {given}."
+        )
+    return inputs, targets, is_shared
 
 
 def _mask(
