@@ -5,6 +5,8 @@ The other commands are in `rom_models.py`; the simulations are done by `ionbridg
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,19 +124,21 @@ def _generate(
     out: Path | None,
     executor: str | None,
     seed: int,
-) -> None:
+) -> int:
     """Simulate CELL over ranges of conditions, and write the series to a folder.
 
     CELL is a chemistry (LCO, LFP, NMC, NCA, Na-ion), a parameter set of PyBaMM, or a BPX file. Stop it with
-    Ctrl-C; the same command goes on where it stopped.
+    Ctrl-C; the same command goes on where it stopped. The exit code is 1 where not one run gave a series.
     """
     from ionbridge.execution import open_executor
     from ionbridge.physics.cells import DesignOfExperiments, generate
 
-    if not all(-60 <= value <= 90 for value in temperature):
-        hint = " Kelvin? Subtract 273.15." if all(value > 200 for value in temperature) else ""
-        low, high = temperature
-        raise click.UsageError(f"--temperature must lie within -60 to 90 degC; got {low:g}:{high:g}.{hint}")
+    low, high = temperature
+    if not -50 <= low <= high <= 85:
+        hint = " Kelvin? Subtract 273.15." if low > 200 else ""
+        raise click.UsageError(
+            f"--temperature must be LOW:HIGH within -50 to 85 degC; got {low:g}:{high:g}.{hint}"
+        )
     design = DesignOfExperiments(
         cell,
         n_runs=n_runs,
@@ -163,9 +167,27 @@ def _generate(
         "failed": told["n_failed"],
     }
     console.result(told, format_pairs(pairs))
-    for failure in told["failures"]:
-        console.note(f"failed: {failure['run']}: {failure['reason']}")
+    for line in _reasons(told["failures"]):
+        console.note(f"failed: {line}")
+    if not told["n_series"]:
+        click.echo(
+            f"error: not one of {told['n_runs']} runs gave a series; failures.json and runs.jsonl in {folder} hold "
+            "every reason. Change the conditions and write to another folder.",
+            err=True,
+        )
+        return 1
     console.saved("series", folder / "series.json")
+    return 0
+
+
+def _reasons(failures: Sequence[Mapping[str, str]]) -> list[str]:
+    """One line for all runs that failed alike, the commonest first: reasons that differ by numbers only are alike."""
+    alike: dict[str, list[str]] = {}
+    for item in failures:
+        key = re.sub(r"[-+]?\d[\d.]*(e[-+]?\d+)?", "#", item["reason"].replace(item["run"], ""))
+        alike.setdefault(key, []).append(f"{item['run']}: {item['reason']}")
+    ordered = sorted(alike.values(), key=len, reverse=True)
+    return [lines[0] + (f" ({len(lines) - 1} more like it)" if len(lines) > 1 else "") for lines in ordered]
 
 
 for _other in COMMANDS:
