@@ -19,6 +19,7 @@ from ionbridge.models.engine.ensemble import NetworkEnsemble
 __all__ = ["DenseLayer", "NetworkCorrection", "RegressorCorrection", "make_correction"]
 
 Array = NDArray[np.floating[Any]]
+_BLOCK = 2048  # rows at once: their hidden layers stay in the cache of the processor
 _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "tanh": torch.tanh_,
     "relu": torch.relu_,
@@ -68,18 +69,36 @@ class NetworkCorrection:
             DenseLayer(layer.weight.astype(dtype), layer.bias.astype(dtype), layer.activation)
             for layer in folded_layers(ensemble)
         ]
-        self._tensors = [
-            (torch.from_numpy(layer.weight), torch.from_numpy(layer.bias[:, None])) for layer in self.layers
+        first, *middle, last = self.layers
+        n_members = len(first.weight)
+        # features stay in rows: all members' first layers are one matrix, their last ones one sum
+        self._first = (
+            torch.from_numpy(np.concatenate([w.T for w in first.weight]).copy()),
+            torch.from_numpy(first.bias.reshape(-1, 1)),
+        )
+        self._middle = [
+            (
+                torch.from_numpy(layer.weight.transpose(0, 2, 1).copy()),
+                torch.from_numpy(layer.bias[..., None]),
+            )
+            for layer in middle
         ]
+        self._last = torch.from_numpy((last.weight[:, :, 0] / n_members).reshape(-1))
+        self._constant = float(last.bias.mean())
 
     def __call__(self, features: Array) -> Array:
         """Correction of shape (n_rows,) [V] from features of shape (n_features, n_rows)."""
-        x = torch.from_numpy(np.minimum(np.maximum(features, self.low), self.high)).T
+        found = np.empty(features.shape[1], dtype=self.low.dtype)
         n_members = len(self.layers[0].weight)
-        h = x.expand(n_members, *x.shape)
-        for layer, (weight, bias) in zip(self.layers, self._tensors, strict=True):
-            h = _ACTIVATIONS[layer.activation](torch.baddbmm(bias, h, weight))
-        return h.mean(dim=0)[:, 0].numpy()
+        for start in range(0, len(found), _BLOCK):
+            part = features[:, start : start + _BLOCK]
+            x = torch.from_numpy(np.minimum(np.maximum(part, self.low), self.high))
+            h = _ACTIVATIONS[self.layers[0].activation](torch.addmm(self._first[1], self._first[0], x))
+            h = h.view(n_members, -1, x.shape[1])
+            for layer, (weight, bias) in zip(self.layers[1:], self._middle, strict=False):
+                h = _ACTIVATIONS[layer.activation](torch.baddbmm(bias, weight, h))
+            found[start : start + _BLOCK] = (self._last @ h.view(-1, x.shape[1])).numpy()
+        return found + found.dtype.type(self._constant)
 
 
 def folded_layers(ensemble: NetworkEnsemble) -> list[DenseLayer]:

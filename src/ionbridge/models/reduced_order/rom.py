@@ -228,9 +228,18 @@ class CellROM:
         return [self._run(p, k, kept, float(soc[k]), level, stop_at_limits) for k, p in enumerate(profiles)]
 
     def voltages(
-        self, profiles: Sequence[Profile], initial_soc: ArrayLike = 1.0, dtype: DTypeLike = np.float32
+        self,
+        profiles: Sequence[Profile],
+        initial_soc: ArrayLike = 1.0,
+        dtype: DTypeLike = np.float32,
+        tolerance: float = 0.02,
     ) -> tuple[Array, Array, NDArray[np.int64]]:
         """Voltage and temperature alone, as fast as possible, without stopping at the voltage limits.
+
+        Parameters
+        ----------
+        dtype : of the computation.
+        tolerance : of the temperature, see `rollout` [K].
 
         Returns
         -------
@@ -241,7 +250,12 @@ class CellROM:
         batch = Batch.of(profiles, self.cell.capacity)
         with one_thread(), np.errstate(over="ignore"):
             kept = rollout(
-                self.stepper(dtype), batch, soc + self.soc_shift, batch.ambient[0], self.hysteresis
+                self.stepper(dtype),
+                batch,
+                soc + self.soc_shift,
+                batch.ambient[0],
+                self.hysteresis,
+                tolerance=tolerance,
             )
         return kept["voltage"], kept["temperature"], batch.n_points
 
