@@ -71,7 +71,11 @@ def _gaps(series: TimeSeries, intervals: Intervals, nominal_capacity: float) -> 
 
 
 def cycle_table(
-    series: TimeSeries, cycle: Array, steps: Steps, nominal_capacity: float
+    series: TimeSeries,
+    cycle: Array,
+    steps: Steps,
+    nominal_capacity: float,
+    intervals: Intervals | None = None,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Sum up every cycle.
 
@@ -87,6 +91,7 @@ def cycle_table(
     cycle : shape (n_samples,), falling nowhere.
     steps : of the series.
     nominal_capacity : [Ah].
+    intervals : of the series; None computes them.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def cycle_table(
     def total(values: Array) -> Array:
         return np.bincount(owner, weights=values, minlength=n_cycles).astype(float)
 
-    parts = interval_charges(series)
+    parts = interval_charges(series) if intervals is None else intervals
     seconds = np.diff(series.time, prepend=series.time[0])
     charged, discharged = total(parts.charged), total(parts.discharged)
     held = steps.kind == CONSTANT_VOLTAGE

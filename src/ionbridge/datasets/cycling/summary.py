@@ -50,10 +50,10 @@ class CurveGrid:
             )
 
 
-def estimated_capacity(series: TimeSeries, cycle: NDArray[np.float64]) -> float:
+def estimated_capacity(intervals: Intervals, cycle: NDArray[np.float64]) -> float:
     """Median of the first five discharges that are not small [Ah]: a stand-in for the nominal capacity."""
     numbers, owner = np.unique(cycle, return_inverse=True)
-    amounts = np.bincount(owner, weights=interval_charges(series).discharged, minlength=numbers.size)
+    amounts = np.bincount(owner, weights=intervals.discharged, minlength=numbers.size)
     large = amounts[amounts > 0.5 * amounts.max(initial=0.0)]
     if not large.size:
         raise DataError(
@@ -97,17 +97,18 @@ def record_from_series(
     if cycle is None or cycle[0] == cycle[-1]:
         cycle = find_cycles(series, steps, nominal_capacity)
         flags.append("cycles found by the alternation of charge and discharge")
+    intervals = interval_charges(series)
     if nominal_capacity is None:
-        nominal_capacity = float(f"{estimated_capacity(series, cycle):.3g}")
+        nominal_capacity = float(f"{estimated_capacity(intervals, cycle):.3g}")
         flags.append(f"nominal capacity estimated from the first discharges: {nominal_capacity:g} Ah")
-    table, more = cycle_table(series, cycle, steps, nominal_capacity)
+    table, more = cycle_table(series, cycle, steps, nominal_capacity, intervals)
     life = end_of_life(table["cycle_number"], table["discharge_capacity"], nominal_capacity, threshold)
     return CyclingRecord(
         cell_id=cell_id,
         domain=domain or Domain(cell_id, chemistry="unknown", process=protocol),
         nominal_capacity=nominal_capacity,
         cycles=table,
-        curves=_curves(series, cycle, interval_charges(series), nominal_capacity, grid),
+        curves=_curves(series, cycle, intervals, nominal_capacity, grid),
         protocol=protocol,
         temperature=temperature,
         end_of_life_threshold=threshold,
