@@ -194,7 +194,7 @@ def _train(console: Console, histories: Path, **settings: Any) -> None:
 @click.argument("source", type=IN_FILE)
 @click.argument("target", type=IN_FILE)
 @click.option(
-    "--strategy", type=STRATEGY, default="hierarchical_gp", show_default=True, help="How the source is used."
+    "--strategy", type=STRATEGY, default="auto", show_default=True, help="How the source is used."
 )
 @_learning_options
 def _adapt(console: Console, source: Path, target: Path, **settings: Any) -> None:

@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ionbridge.applications.cell_rom.ageing_indicators import (
-    AGEING_INDICATORS,
-    indicator_table,
-)
+from ionbridge.applications.cell_rom.ageing_indicators import AGEING_INDICATORS, indicator_table
+from ionbridge.applications.cell_rom.ageing_strategies import RateLawInputs
 from ionbridge.datasets import Table
 from ionbridge.exceptions import ConfigurationError, DataError, InsufficientDataError, UnknownNameError
 from ionbridge.physics.cells.ageing import AgeingConditions
 from ionbridge.physics.cells.ageing_histories import CONDITIONS, AgeingHistories
 from ionbridge.quantities import Quantity
-from ionbridge.transfer import TransferModel, make_strategy
+from ionbridge.transfer import TransferModel
 from ionbridge.transfer.base import TransferProblem
 
 __all__ = ["AgeingModel", "AgeingPrediction", "evaluate_ageing"]
@@ -86,14 +84,14 @@ class AgeingPrediction:
 class AgeingModel(BaseEstimator):
     """Learns ageing of a target chemistry from a few of its histories, with or without a source.
 
-    Every indicator is ``end · (n / n_cycles)^p``: the logarithm of its end value and its exponent p
-    are predicted by one `TransferModel` each. Trajectories that are not a power of the cycles (a
+    Every indicator is ``end · (n / n_cycles)^p``: its end value and its exponent p are predicted by
+    one `TransferModel` each, in the coordinates of `RateLawInputs`. Trajectories that are not a power of the cycles (a
     knee after a flat start) are met at the middle and at the end only.
 
     Parameters
     ----------
     n_cycles : equivalent cycles at which the end values are taken [cycle].
-    strategy : registered name; without a source it must be one that needs none.
+    strategy : of the end values: ``auto``, ``sensitivity_gp`` or a registered name.
     indicators : names; None takes all.
     level : nominal coverage of the intervals.
     random_state : seed.
@@ -113,7 +111,7 @@ class AgeingModel(BaseEstimator):
     def __init__(
         self,
         n_cycles: float = 500.0,
-        strategy: str = "hierarchical_gp",
+        strategy: str = "auto",
         indicators: Sequence[str] | None = None,
         level: float = 0.9,
         random_state: int = 0,
@@ -150,9 +148,9 @@ class AgeingModel(BaseEstimator):
         for name in names:
             table = indicator_table(target, name, self.n_cycles)
             other = None if source is None else indicator_table(source, name, self.n_cycles)
-            self.ends_[name] = self._model(table, "log_end", self.strategy, other)
-            self.shapes_[name] = self._model(table, "shape", self._shape_strategy(source), other)
-            error, alone = self._compare(self.ends_[name], table)
+            self.ends_[name] = self._model(table, "end", self.strategy, other)
+            self.shapes_[name] = self._model(table, "shape", "sensitivity_gp", other)
+            error, alone = self._compare(self.ends_[name])
             self.errors_[name] = float(10 ** np.mean(error) - 1)
             self.errors_target_only_[name] = float(10 ** np.mean(alone) - 1)
             helped.append(alone - error)
@@ -169,25 +167,30 @@ class AgeingModel(BaseEstimator):
 
     def _model(self, table: Table, output: str, strategy: str, source: Table | None) -> TransferModel:
         column = table.column(output)
-        if np.ptp(column) < SMALLEST_SPREAD:  # all at the floor: nothing to learn, but something to say
-            column = column + SMALLEST_SPREAD * np.arange(len(column))
+        if (
+            np.ptp(column) < SMALLEST_SPREAD * column[0]
+        ):  # all at the floor: nothing to learn, but something to say
+            column = column * (1 + SMALLEST_SPREAD * np.arange(1, len(column) + 1))
             frame = table.frame.assign(**{output: column})
             table = Table.from_frame(
                 frame, domain=table.domain, provenance=table.provenance, definitions=table.definitions
             )
-        model = TransferModel(self.inputs, table.definitions[output], strategy, self.level, self.random_state)
+        made = RateLawInputs(strategy)
+        model = TransferModel(self.inputs, table.definitions[output], made, self.level, self.random_state)
         return model.fit(table, source)
 
-    def _shape_strategy(self, source: AgeingHistories | None) -> str:
-        return "hierarchical_gp" if source is not None else "gaussian_process"
-
-    def _compare(self, model: TransferModel, table: Table) -> tuple[FloatArray, FloatArray]:
+    def _compare(self, model: TransferModel) -> tuple[FloatArray, FloatArray]:
         """Absolute out-of-sample errors of the model and of the target alone, shape (n_target,) [decades]."""
-        alone = make_strategy("gaussian_process")
         X, y = model.X_target_, model.y_target_
         shared = np.ones(X.shape[1], dtype=bool)
-        alone.fit_problem(TransferProblem(X[:0], y[:0], X, y, shared, random_state=self.random_state))
-        return np.abs(model.strategy_.out_of_fold_ - y), np.abs(alone.out_of_fold_ - y)
+        alone = RateLawInputs("gaussian_process").fit_problem(
+            TransferProblem(X[:0], y[:0], X, y, shared, random_state=self.random_state)
+        )
+        smallest = 1e-3 * y.min()
+        return tuple(
+            np.abs(np.log10(np.maximum(fitted.out_of_fold_, smallest) / y))
+            for fitted in (model.strategy_, alone)
+        )
 
     @property
     def inputs(self) -> tuple[Quantity, ...]:
@@ -229,11 +232,12 @@ class AgeingModel(BaseEstimator):
             end = model.predict(rows, level)
             shape = self.shapes_[name].predict(rows, level)
             indicator, part = AGEING_INDICATORS[name], points / self.n_cycles
-            mean[name] = indicator.trajectory(end.mean, shape.mean, part)
+            ends = [np.log10(np.maximum(v, 1e-3 * indicator.floor)) for v in (end.mean, end.lower, end.upper)]
+            mean[name] = indicator.trajectory(ends[0], shape.mean, part)
             middle = 10 ** np.abs(np.log10(np.maximum(part, 1e-9)) * (shape.upper - shape.lower)[:, None] / 2)
             widen = middle if indicator.start == 0 else np.ones_like(middle)
             centre, bounds = mean[name], {}
-            for side, bound in ((-1.0, end.lower), (1.0, end.upper)):
+            for side, bound in ((-1.0, ends[1]), (1.0, ends[2])):
                 edge = indicator.trajectory(bound, shape.mean, part)
                 with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                     ratio = np.hypot(np.log(edge / centre), np.log(widen))

@@ -9,7 +9,7 @@ import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal, Self
 
@@ -34,11 +34,14 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 ModelKind = Literal["SPM", "DFN"]
 
+TOLERANCES = ((1e-4, 1e-6), (1e-6, 1e-8))
+"""Relative and absolute, of the solver: the first as a rule, the second, twice as slow, where the first fails."""
 CUT_OFF = 0.05  # rate at which the hold at the upper voltage ends [C_rate]
 PULSE = 1e-3  # s of discharge current, to see the resistance
 LONGEST_STEP = 40 * 3600.0  # s
 ROUNDING = 1e-6  # equivalent cycles
 OFF = 1e6  # a limit that is never reached
+NO_CONVERGENCE = "PyBaMM did not converge"
 DEAD_SHARE = 0.3  # of the first capacity: below it the history ends
 
 
@@ -203,11 +206,14 @@ class AgeingCell:
         self._balance = balance_of(self.equations)
         self.assumptions = (*AGEING_SETS[chemistry].assumptions, *MODEL_ASSUMPTIONS)
         use_compiler = _has_compiler() if compiled is None else compiled
-        self._solver = pybamm.IDAKLUSolver(
-            rtol=1e-4,
-            atol=1e-6,
-            on_extrapolation="ignore",
-            options={"compile": use_compiler, "silence_sundials_errors": True},
+        self._solvers = tuple(
+            pybamm.IDAKLUSolver(
+                rtol=rtol,
+                atol=atol,
+                on_extrapolation="ignore",
+                options={"compile": use_compiler, "silence_sundials_errors": True},
+            )
+            for rtol, atol in TOLERANCES
         )
 
     def run(
@@ -217,7 +223,7 @@ class AgeingCell:
         factor: float | Sequence[tuple[float, float]] = 10.0,
         every: int = 1,
     ) -> AgeingHistory:
-        """Cycle the cell.
+        """Cycle the cell; where the solver fails, once more with tighter tolerances.
 
         Parameters
         ----------
@@ -235,7 +241,18 @@ class AgeingCell:
         """
         schedule = [(0.0, float(factor))] if isinstance(factor, int | float) else [(a, f) for a, f in factor]
         begin = time.process_time()
-        run = AgeingRun(self, conditions)
+        try:
+            made = self._run(AgeingRun(self, conditions), equivalent_cycles, schedule, every)
+        except ConvergenceError:
+            made = None
+        if made is None or made.stopped.startswith(NO_CONVERGENCE):
+            run = AgeingRun(self, conditions, tight=True)
+            made = self._run(run, equivalent_cycles, schedule, every)
+        return replace(made, cpu_seconds=time.process_time() - begin)
+
+    def _run(
+        self, run: AgeingRun, equivalent_cycles: float, schedule: Sequence[tuple[float, float]], every: int
+    ) -> AgeingHistory:
         points = [run.observe(0.0, 0.0)]
         done = cycles = 0.0
         n_simulated, stopped = 0, ""
@@ -258,12 +275,11 @@ class AgeingCell:
                     break
         columns = {name: np.array([point[name] for point in points]) for name in points[0]}
         return AgeingHistory(
-            conditions,
+            run.conditions,
             columns.pop("equivalent_cycles"),
             columns.pop("cycles"),
             columns,
             stopped,
-            time.process_time() - begin,
         )
 
 
@@ -285,6 +301,7 @@ class AgeingRun:
     cell : built.
     conditions : how it is cycled. It is formed without ageing, and starts discharged.
     is_full : discharge to the lower voltage, whatever the depth of discharge.
+    tight : take the tighter of `TOLERANCES`.
 
     Attributes
     ----------
@@ -292,12 +309,14 @@ class AgeingRun:
     sample_seconds : from one stored state of a step to the next [s]; None stores those of the solver.
     """
 
-    def __init__(self, cell: AgeingCell, conditions: AgeingConditions, is_full: bool = False) -> None:
+    def __init__(
+        self, cell: AgeingCell, conditions: AgeingConditions, is_full: bool = False, tight: bool = False
+    ) -> None:
         self.steps: list[tuple[dict[str, float], Any]] = []
         self.sample_seconds: float | None = None
         self.depth = 2.0 if is_full else conditions.depth_of_discharge
         self.cell, self.conditions = cell, conditions
-        self.equations, self._solver = cell.equations, cell._solver
+        self.equations, self._solver = cell.equations, cell._solvers[int(tight)]
         self._inputs = self.equations.inputs(conditions.to_dict())
         self._state: Any = None
         self._resistance = float("nan")
@@ -352,7 +371,7 @@ class AgeingRun:
         except pybamm.SolverError as error:
             if self._state is not None and "non-positive at initial conditions" in str(error):
                 return 0.0  # the limit of this step is reached already
-            raise ConvergenceError(f"PyBaMM did not converge ({str(error).splitlines()[0][:160]})") from error
+            raise ConvergenceError(f"{NO_CONVERGENCE} ({str(error).splitlines()[0][:160]})") from error
         lasted = float(new.t[-1] - new.t[0])
         new.termination = "final time"  # else the next step would refuse to start
         self._state = new
