@@ -21,14 +21,22 @@ import numpy as np
 from _common import cpu_seconds, parse_arguments, print_table, write_results
 
 from ionbridge.applications.cell_rom.ageing_indicators import AGEING_INDICATORS, indicator_table
+from ionbridge.applications.cell_rom.ageing_strategies import RateLawInputs
 from ionbridge.execution import SerialExecutor, open_executor
 from ionbridge.physics.cells.ageing import AgeingConditions, AgeingHistory, ageing_cell
-from ionbridge.physics.cells.ageing_histories import AgeingHistories, ageing_design, generate_histories
+from ionbridge.physics.cells.ageing_histories import (
+    CONDITIONS,
+    AgeingHistories,
+    ageing_design,
+    generate_histories,
+)
 from ionbridge.studies import StudyDesign, run_study
+from ionbridge.transfer import make_strategy
 
 SOURCE, TARGET = "NMC", "LFP"
-STRATEGIES = ("hierarchical_gp", "multitask_gp", "source_feature", "source_only")
+STRATEGIES = ("auto", "sensitivity_gp", "hierarchical_gp", "source_feature", "source_only")
 BASELINES = ("gaussian_process", "linear", "random_forest", "mean")
+RAW = "gaussian_process_raw"  # the only one on inputs as they are, not in the coordinates of rate laws
 CHECKS = (
     AgeingConditions(),
     AgeingConditions(charge_rate=1.0, temperature=278.15),
@@ -47,7 +55,7 @@ class Settings:
     n_source, n_target, n_test : histories of NMC, of LFP to learn from at most, and further ones of LFP to test on.
     cycles : equivalent cycles of a history.
     n_checks : conditions of `CHECKS` simulated without acceleration as well.
-    full_cycles : length of the comparison with the full-order model; 0 for none.
+    full_cycles : length of the comparison of these with the full-order model; 0 for none.
     sizes : numbers of target histories learned from.
     n_splits : random choices of them.
     indicators : predicted.
@@ -114,13 +122,12 @@ def check_scaling(settings: Settings) -> dict[str, float]:
         for number, conditions in enumerate(CHECKS[: settings.n_checks], start=1):
             fast = ageing_cell(chemistry).run(conditions, settings.cycles, 10.0)
             slow = ageing_cell(chemistry).run(conditions, settings.cycles, 1.0, every=10)
-            capacity, changes = _differences(fast, slow)
-            rows.append((chemistry, number, capacity, *changes.values()))
+            end, changes = _differences(fast, slow)
+            rows.append((chemistry, number, end, *changes.values()))
             for name, value in changes.items():
                 errors[name].append(abs(value))
-            errors["capacity"].append(abs(capacity))
-    headers = ["cell", "condition", "capacity", *AGEING_INDICATORS]
-    print_table(headers, rows, f"rates x10 against x1 after {settings.cycles:g} equivalent cycles: error [%]")
+    headers = ["cell", "condition", "cycles", "capacity", *AGEING_INDICATORS]
+    print_table(headers, rows, "rates x10 against x1 at the end: error [%]")
     return {f"ageing_rate_scaling_error_pct/{name}": max(found) for name, found in errors.items()}
 
 
@@ -128,69 +135,103 @@ def check_full_model(settings: Settings) -> dict[str, float]:
     """Reduced model against the full-order one, both with rates x10 [%]."""
     if not settings.full_cycles:
         return {}
-    rows, figures = [], {}
+    rows: list[tuple[object, ...]] = []
+    errors: dict[str, list[float]] = {}
     for chemistry in (SOURCE, TARGET):
-        reduced = ageing_cell(chemistry).run(CHECKS[0], settings.full_cycles, 10.0)
-        full = ageing_cell(chemistry, "DFN").run(CHECKS[0], settings.full_cycles, 10.0)
-        capacity, changes = _differences(reduced, full)
-        rows.append((chemistry, reduced.cpu_seconds, full.cpu_seconds, capacity, *changes.values()))
-        figures[f"ageing_spm_vs_dfn_capacity_error_pct/{chemistry}"] = abs(capacity)
-        figures[f"ageing_spm_vs_dfn_fade_error_pct/{chemistry}"] = abs(changes["capacity_fade"])
-    headers = ["cell", "SPM CPU-s", "DFN CPU-s", "capacity", *AGEING_INDICATORS]
-    print_table(
-        headers,
-        rows,
-        f"reduced against full model after {settings.full_cycles:g} equivalent cycles: error [%]",
-    )
-    return figures
+        for number, conditions in enumerate(CHECKS[: settings.n_checks], start=1):
+            reduced = ageing_cell(chemistry).run(conditions, settings.full_cycles, 10.0)
+            full = ageing_cell(chemistry, "DFN").run(conditions, settings.full_cycles, 10.0)
+            end, changes = _differences(reduced, full)
+            rows.append((chemistry, number, end, reduced.cpu_seconds, full.cpu_seconds, *changes.values()))
+            for name, value in changes.items():
+                errors.setdefault(f"{name}/{chemistry}", []).append(abs(value))
+    headers = ["cell", "condition", "cycles", "SPM CPU-s", "DFN CPU-s", "capacity", *AGEING_INDICATORS]
+    print_table(headers, rows, "reduced against full model at the end: error [%]")
+    return {f"ageing_spm_vs_dfn_error_pct/{name}": max(found) for name, found in errors.items()}
 
 
 def _differences(one: AgeingHistory, other: AgeingHistory) -> tuple[float, dict[str, float]]:
-    """Capacity and indicators of one history against another where both still run [%]."""
-    end = [min(one.equivalent_cycles[-1], other.equivalent_cycles[-1])]
-    capacity = 100.0 * (one.at("capacity", end)[0] / other.at("capacity", end)[0] - 1.0)
-    changes = {}
+    """Last cycle that both reach, and the errors of capacity and indicators there [%]; NaN where that is none."""
+    end = min(one.equivalent_cycles[-1], other.equivalent_cycles[-1])
+    for history in (one, other):
+        if history.stopped:
+            print(f"a compared history ends early: {history.stopped}")
+    capacity = 100.0 * (one.at("capacity", [end])[0] / other.at("capacity", [end])[0] - 1.0)
+    changes = {"capacity": float(capacity)}
     for name, indicator in AGEING_INDICATORS.items():
-        values = [indicator.values(h, np.array(end))[0] for h in (one, other)]
+        values = [indicator.values(h, np.array([end]))[0] for h in (one, other)]
         changes[name] = 100.0 * (values[0] / values[1] - 1.0) if values[1] > indicator.floor else 0.0
-    return float(capacity), changes
+    return float(end), changes if end > 0 else dict.fromkeys(changes, np.nan)
 
 
 def compare(
     histories: dict[str, AgeingHistories], settings: Settings, seed: int, serial: bool
 ) -> dict[str, float]:
     """Errors of the indicators at the end of the histories, strategies beside target-only baselines."""
+    estimators = {name: RateLawInputs(name) for name in (*STRATEGIES, *BASELINES)}
+    estimators[RAW] = make_strategy("gaussian_process")
     figures: dict[str, float] = {}
-    rows, covered, inside = [], 0, 0
+    rows: list[tuple[object, ...]] = []
+    inside: dict[int, list[float]] = {size: [] for size in settings.sizes}
+    worse: list[str] = []
     for name in settings.indicators:
         source, target = (indicator_table(histories[c], name, settings.cycles) for c in (SOURCE, TARGET))
         design = StudyDesign(
             output="end",
-            inputs=tuple(n for n in target.number_names if n not in ("end", "log_end", "shape")),
+            inputs=tuple(item.name for item in CONDITIONS.values()),
             strategies=STRATEGIES,
-            baselines=BASELINES,
+            baselines=(*BASELINES, RAW),
             target_sizes=settings.sizes,
             n_splits=settings.n_splits,
-            test_fraction=settings.n_test / (settings.n_test + settings.n_target),
+            test_fraction=1.0 - settings.n_target / len(target),
             random_state=seed,
         )
         if serial:
-            result = run_study(source, target, design)
+            result = run_study(source, target, design, strategies=estimators)
         else:
             with open_executor() as pool:
-                result = run_study(source, target, design, executor=pool, progress=True)
-        mean = result.trials.groupby(["strategy", "size"])["mape"].mean()
+                result = run_study(
+                    source, target, design, strategies=estimators, executor=pool, progress=True
+                )
         for size in settings.sizes:
-            found = {key: float(mean.get((key, str(size)), np.nan)) for key in (*STRATEGIES, *BASELINES)}
-            rows.append((name, size, *found.values()))
-            figures |= {f"ageing_mape/{name}/{size}/{key}": value for key, value in found.items()}
-        used = result.predictions[result.predictions["strategy"] == STRATEGIES[0]]
-        covered += len(used)
-        inside += int(((used["lower"] <= used["observed"]) & (used["observed"] <= used["upper"])).sum())
-        for finding in result.verdict().sizes:
-            print(f"{name}: {finding.sentence}")
-    print_table(["indicator", "histories", *STRATEGIES, *BASELINES], rows, "MAPE after the last cycle [%]")
-    figures["ageing_coverage_90"] = inside / covered
+            errors = result.trials[result.trials["size"] == str(size)].pivot_table(
+                index="split", columns="strategy", values="mape"
+            )
+            rows.append((name, size, *(float(errors[key].mean()) for key in estimators)))
+            figures |= {f"ageing_mape/{name}/{size}/{key}": errors[key].mean() for key in estimators}
+            best = errors[[*BASELINES, RAW]].mean().idxmin()
+            change = errors["auto"] - errors[best]
+            if change.mean() > change.std(ddof=1) / np.sqrt(len(change)):
+                worse.append(f"{name} with {size} histories ({best})")
+            used = result.predictions.query(
+                "strategy == 'auto' and size == @text", local_dict={"text": str(size)}
+            )
+            inside[size] += (
+                (used["lower"] <= used["observed"]) & (used["observed"] <= used["upper"])
+            ).tolist()
+    headers = ["indicator", "histories", *estimators]
+    print_table(headers, rows, "MAPE after the last cycle, mean of the splits [%]")
+    for size in settings.sizes:
+        here = [row for row in rows if row[1] == size]
+        for key, column in zip(estimators, zip(*(row[2:] for row in here), strict=True), strict=True):
+            figures[f"ageing_mape/mean/{size}/{key}"] = float(np.mean(np.array(column, dtype=float)))
+        figures[f"ageing_coverage_90/{size}"] = float(np.mean(inside[size]))
+    means = [
+        (size, *(figures[f"ageing_mape/mean/{size}/{key}"] for key in estimators)) for size in settings.sizes
+    ]
+    print_table(["histories", *estimators], means, "mean of the indicators [%]")
+    print_table(
+        ["histories", "coverage"],
+        [(size, figures[f"ageing_coverage_90/{size}"]) for size in settings.sizes],
+        "coverage of the 90 % intervals of auto [-]",
+    )
+    figures["ageing_coverage_90"] = float(np.mean([v for found in inside.values() for v in found]))
+    figures["ageing_auto_worse_than_target_only"] = len(worse)
+    print(
+        f"\nauto is worse than the best target-only baseline by over one standard error in {len(worse)} of {len(rows)}"
+    )
+    for text in worse:
+        print(f"  {text}")
     return figures
 
 
@@ -222,7 +263,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{minutes:.1f} CPU-minutes (asked: at most 10 for 300 + 20 of 500)"
     )
     figures |= compare(histories, settings, given.seed, given.smoke)
-    print(f"coverage of the 90 % intervals of {STRATEGIES[0]}: {figures['ageing_coverage_90']:.3f}")
     write_results(given.out, figures, settings=vars(settings), smoke=given.smoke, seed=given.seed)
     return 0
 
