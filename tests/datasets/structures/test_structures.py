@@ -10,8 +10,10 @@ import pytest
 from ionbridge.datasets.structures import (
     MigrationPath,
     Structure,
+    cif_blocks,
     find_hops,
     percolating_paths,
+    read_structure,
     read_structures,
     structure_from_text,
 )
@@ -93,6 +95,26 @@ def test_a_bad_file_does_not_lose_the_folder(tmp_path: Path) -> None:
     assert found.left_out == ("broken.cif",)
     with pytest.raises(DataError, match="does not exist"):
         read_structures(tmp_path / "none")
+
+
+def test_every_data_block_of_a_cif_is_an_entry(tmp_path: Path) -> None:
+    first, second = CIF.format(first="1.0"), CIF.format(first="1.0").replace("Li1 Li", "Na1 Na")
+    remarks = "# exported\ndata_global\n_publ_section_title\n;\ndata_in_text _cell_length_a\n;\n"
+    (tmp_path / "two.cif").write_text(remarks + first + second.replace("data_test", "data_sodium"))
+    (tmp_path / "one.cif").write_text(remarks + first)
+    found = read_structures(tmp_path)
+    assert [s.name for s in found] == ["one", "two#test", "two#sodium"]
+    assert "Na" in found[2].elements
+    assert [p.severity for p in found.problems] == ["warning"]
+    assert "two#test, two#sodium" in str(found.problems[0])
+    assert read_structures(tmp_path, ion="Na").left_out == ("one.cif", "two#test.cif")
+    with pytest.raises(DataError, match="2 data blocks"):
+        read_structure(tmp_path / "two.cif")
+
+
+def test_blocks_of_one_name_are_told_apart() -> None:
+    twice = CIF.format(first="1.0") * 2
+    assert [name for name, _ in cif_blocks(twice)] == ["test", "test2"]
 
 
 @pytest.mark.parametrize(("how", "n_lithium"), [("dominant", 1), ("order", 1)], ids=["dominant", "order"])

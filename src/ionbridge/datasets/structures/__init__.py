@@ -11,6 +11,7 @@ from ionbridge.datasets.structures.hops import Hop, find_hops, percolating_paths
 from ionbridge.datasets.structures.migration import MigrationPath, MigrationSet
 from ionbridge.datasets.structures.reading import (
     StructureSet,
+    cif_blocks,
     crystal_name,
     read_structure,
     read_structures,
@@ -29,6 +30,7 @@ __all__ = [
     "cell_heights",
     "check_formulas",
     "check_structure",
+    "cif_blocks",
     "crystal_name",
     "find_hops",
     "images_near",

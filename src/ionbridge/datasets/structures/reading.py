@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -23,9 +24,17 @@ from ionbridge.datasets.structures.structure import Structure
 from ionbridge.exceptions import DataError, IonBridgeError, MissingExtraError
 from ionbridge.plugins import import_extra
 
-__all__ = ["StructureSet", "crystal_name", "read_structure", "read_structures", "structure_from_text"]
+__all__ = [
+    "StructureSet",
+    "cif_blocks",
+    "crystal_name",
+    "read_structure",
+    "read_structures",
+    "structure_from_text",
+]
 
 _SUFFIXES = (".cif", ".vasp", ".poscar", ".contcar")
+_BLOCK = re.compile(r"data_(\S*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,9 @@ def read_structures(
 ) -> StructureSet:
     """Read all CIF and POSCAR files of a folder, a zip archive, or the files given.
 
+    Every data block of a CIF that holds a crystal is an entry; where a file holds several, they are called
+    ``FILE#BLOCK`` and a warning names them.
+
     Parameters
     ----------
     path : folder, ``.zip``, one file, or several.
@@ -87,13 +99,17 @@ def read_structures(
     label = Path(path).stem if isinstance(path, (str, Path)) else "structures"
     found: list[Structure] = []
     problems: list[Problem] = []
-    for name, text in texts:
-        structure, of_entry = structure_from_text(
-            text, name, ion=ion, disorder=disorder, domain=domain or Domain(label)
-        )
-        problems += of_entry
-        if structure is not None:
-            found.append(structure)
+    for file, whole in texts:
+        entries = _entries(whole, file)
+        if len(entries) > 1:
+            problems.append(_several(file, entries))
+        for name, text in entries:
+            structure, of_entry = structure_from_text(
+                text, name, ion=ion, disorder=disorder, domain=domain or Domain(label)
+            )
+            problems += of_entry
+            if structure is not None:
+                found.append(structure)
     return StructureSet(tuple(found), tuple(problems))
 
 
@@ -148,6 +164,54 @@ def structure_from_text(
     problems += check_structure(structure, ion, name)
     usable = not any(problem.severity == "error" for problem in problems)
     return (structure if usable else None), tuple(problems)
+
+
+def cif_blocks(text: str) -> list[tuple[str, str]]:
+    """Name and text of each data block of a CIF that holds a crystal; blocks of remarks alone are passed over.
+
+    A block without a name gets its number, a name that comes again too. What stands above the first block
+    belongs to none.
+    """
+    blocks: list[tuple[str, list[str]]] = []
+    crystals: set[int] = set()
+    in_text = False
+    for line in text.splitlines(keepends=True):
+        if line.startswith(";"):
+            in_text = not in_text
+        header = None if in_text else _BLOCK.match(line)
+        if header is not None:
+            blocks.append((header[1], []))
+        if blocks:
+            blocks[-1][1].append(line)
+            if not in_text and line.lstrip().lower().startswith("_cell_length_a"):
+                crystals.add(len(blocks))
+    found: dict[str, str] = {}
+    for number, (name, lines) in enumerate(blocks, 1):
+        if number in crystals:
+            found[name if name and name not in found else f"{name}{number}"] = "".join(lines)
+    return list(found.items())
+
+
+def _entries(text: str, file: str) -> list[tuple[str, str]]:
+    """Name and text of each crystal of a file: itself, or the blocks of a CIF that holds several."""
+    if Path(file).suffix.lower() != ".cif":
+        return [(file, text)]
+    blocks = cif_blocks(text)
+    if len(blocks) < 2:
+        return [(file, text)]
+    path = Path(file)
+    return [(str(path.with_name(f"{path.stem}#{_plain(block)}{path.suffix}")), own) for block, own in blocks]
+
+
+def _plain(block: str) -> str:
+    return block.replace("/", "_").replace("\\", "_")
+
+
+def _several(file: str, entries: list[tuple[str, str]]) -> Problem:
+    names = [crystal_name(name) for name, _ in entries]
+    shown = f"{', '.join(names[:6])}{', ...' if len(names) > 6 else ''}"
+    remedy = f"Each is an entry of its own: {shown}. Give known values by these names."
+    return Problem("warning", file, "one crystal a file", remedy, value=f"{len(names)} data blocks")
 
 
 def crystal_name(file: str) -> str:
