@@ -42,6 +42,8 @@ class KnownFigure:
     source: str
 
 
+_EM619 = "Devi, Butler and Sai Gautam, npj Comput. Mater. (2026) doi:10.1038/s41524-026-01972-8"
+
 LITERATURE: dict[str, KnownFigure] = {
     "lfp_voltage": KnownFigure(
         3.45, "average_voltage", "measured plateau; Padhi et al., J. Electrochem. Soc. 144 (1997) 1188"
@@ -49,8 +51,12 @@ LITERATURE: dict[str, KnownFigure] = {
     "lfp_barrier": KnownFigure(
         0.27, "migration_barrier", "GGA, [010]; Morgan et al., Electrochem. Solid-State Lett. 7 (2004) A30"
     ),
-    "lco_vacancy_barrier": KnownFigure(0.67, "migration_barrier", "density functional theory"),
-    "lco_divacancy_barrier": KnownFigure(0.30, "migration_barrier", "density functional theory"),
+    "lco_vacancy_barrier": KnownFigure(0.67, "migration_barrier", f"GGA, one vacancy; LiCoO2_1 of {_EM619}"),
+    "lco_divacancy_barrier": KnownFigure(
+        0.30,
+        "migration_barrier",
+        f"GGA, two vacancies (Van der Ven and Ceder, Electrochem. Solid-State Lett. 3 (2000) 301); LiCoO2_2 of {_EM619}",
+    ),
 }
 
 
