@@ -84,8 +84,23 @@ def test_composition_statistics_leave_the_ion_out() -> None:
         ("Na3AlF6", "fluoride"),
         ("Li3PS4", "chalcogenide"),
         ("Li3N", "other"),
+        ("Fe2(MoO4)3", "polyanion"),
+        ("MoO3", "oxide"),
+        ("LiNiVO4", "oxide"),
+        ("LiNi0.99B0.01O2", "oxide"),
     ],
-    ids=["LFP", "LCO", "spinel", "cryolite", "LPS", "nitride"],
+    ids=[
+        "LFP",
+        "LCO",
+        "spinel",
+        "cryolite",
+        "LPS",
+        "nitride",
+        "molybdate",
+        "octahedra",
+        "vanadate",
+        "dopant",
+    ],
 )
 def test_families(text: str, family: str) -> None:
     assert anion_family(parse_formula(text)) == family

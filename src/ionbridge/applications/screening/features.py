@@ -24,7 +24,16 @@ __all__ = ["PRIOR", "FeatureTable", "anion_family", "barrier_features", "barrier
 
 FloatArray = NDArray[np.float64]
 PRIOR = "log_prior"
-_OXO_CENTRES = ("P", "Si", "B", "C", "S", "N", "As")
+_OXO_CENTRES = {
+    "P": 4,
+    "Si": 4,
+    "S": 4,
+    "As": 4,
+    "B": 3,
+    "C": 3,
+    "N": 3,
+}  # oxygens that an atom binds at most
+_TETRAHEDRAL_METALS = ("Mo", "W")  # centres only with about four oxygens each; with fewer or more, octahedra
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,12 +227,22 @@ def _log_prior(prior: FloatArray, n_rows: int) -> FloatArray:
 def anion_family(formula: Formula) -> str:
     """Family by composition: ``polyanion``, ``oxide``, ``chalcogenide``, ``fluoride`` or ``other``.
 
-    A polyanion compound has at least two oxygens an atom of P, Si, B, C, S, N or As; an oxide has no
-    other anion.
+    In a polyanion compound at least half of the oxygen can be bound by P, Si, S, As (four each), B, C or N
+    (three each), of which there are no more than one for two oxygens, or by Mo or W with about four oxygens
+    each (molybdates and tungstates [1]_). An oxide has no other anion; a dopant does not make a polyanion.
+    Vanadates are oxides: a composition cannot tell VO4 tetrahedra from octahedra (LiNiVO4 is a spinel).
+
+    References
+    ----------
+    .. [1] Masquelier and Croguennec, Polyanionic (Phosphates, Silicates, Sulfates) Frameworks as Electrode
+       Materials, Chemical Reviews 113 (2013) 6552: X = S, P, Si, As, Mo or W. doi:10.1021/cr3001862
     """
     amounts = formula.amounts
     oxygen = amounts.get("O", 0.0)
-    if any(0 < 2 * amounts.get(e, 0.0) <= oxygen for e in _OXO_CENTRES):
+    centres = {e: n for e, n in _OXO_CENTRES.items() if 0 < 2 * amounts.get(e, 0.0) <= oxygen}
+    bound = sum(n * amounts[e] for e, n in centres.items())
+    metals = sum(amounts.get(e, 0.0) for e in _TETRAHEDRAL_METALS)
+    if oxygen and (bound >= 0.5 * oxygen or 3.5 * metals <= oxygen <= 4.5 * metals):
         return "polyanion"
     others = {"F", "Cl", "Br", "I", "S", "Se", "Te", "N", "P"} & set(amounts)
     if oxygen and not others:
