@@ -45,6 +45,7 @@ def test_ranking_verdict_and_proposals_are_printed(files: Path) -> None:
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "average voltage > 3.2 V: 16 candidates, 8 known, 16 source materials" in result.output
+    assert "The strategy 'linear' ignores the source" in " ".join(result.output.split())
     assert "Worth calculating next" in result.output
     assert "row 18" in result.output
     assert (files / "out" / "report.html").is_file()

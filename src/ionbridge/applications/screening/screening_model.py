@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -166,6 +166,13 @@ class ScreeningModel(BaseEstimator):
         )  # fmt: skip
         if target is None or source is None or not self.uses_target_ or n_rows < MIN_JUDGED or n_groups < 3:
             return nothing
+        if self.strategy_.needs == "nothing":
+            shown = f"{self.strategy!r} " if isinstance(self.strategy, str) else ""
+            said = (
+                f"The strategy {shown}ignores the source: the model rests on the known materials alone. "
+                "Take another, such as 'auto', to have the source used and judged."
+            )
+            return replace(nothing, sentence=said)
         groups = target.groups
         alone = self._out_of_fold_alone(target)
         space: Space = "linear" if self.quantity_name in LINEAR or np.any(source.y <= 0) else "auto"
