@@ -100,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "--parts", default="", help="only these, comma-separated: splits,fewshot,voltage,others,screen"
         )
         parser.add_argument("--store", type=Path, help="folder of finished tasks, to resume")
+        parser.add_argument("--workers", type=int, help="processes (default: one a core)")
 
     options = parse_arguments(__doc__ or "", arguments, more)
     if data_folder() is None:
@@ -111,7 +112,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     start = time.perf_counter(), cpu_seconds()
     figures: dict[str, float] = {}
-    with open_executor("serial" if options.smoke else None) as executor:
+    is_serial = options.smoke or options.workers == 1
+    with open_executor("serial" if is_serial else None, None if is_serial else options.workers) as executor:
         run = Runner(executor, options.store, options.seed)
         if "splits" in parts:
             figures |= split_figures(run, settings)
@@ -349,9 +351,9 @@ def few_shot_table(
                 table.setdefault(method, {})[k] = float(np.mean(values))
             table.setdefault("coverage of auto", {})[k] = float(np.mean(inside))
             best = min(TARGET_ONLY, key=lambda m: np.mean(errors[m]))
-            judged = transfer_verdict(errors[AUTO], errors[best], 1.0, name)
-            verdicts = f"  {name}, {k} known, auto against {best}: {judged.sentence}"
-            print(verdicts)
+            for method in (AUTO, "source_only"):
+                judged = transfer_verdict(errors[method], errors[best], 1.0, name)
+                print(f"  {name}, {k} known, {method} against {best}: {judged.sentence}")
         shown = [k for k in sizes if k in collected.get(name, {})]
         print_table(
             ["strategy", *(f"k = {k}" for k in shown)],
@@ -406,6 +408,7 @@ def voltage_figures(run: Runner, settings: Settings) -> dict[str, float]:
         verdict = "the source misleads" if value["mae"] > value["median"] else "the source helps"
         label = "twins" if twins == "True" else "no_twins"
         figures[f"voltage_li_to_{ion.lower()}_{label}_V"] = value["mae"]
+        figures[f"voltage_li_to_{ion.lower()}_{label}_misleads"] = float(value["mae"] > value["median"])
         rows.append(
             [
                 ion,

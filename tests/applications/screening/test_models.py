@@ -23,6 +23,7 @@ from ionbridge.applications.screening.steps import (
 )
 from ionbridge.applications.screening.strategies import (
     Blend,
+    CalibratedPrior,
     PriorValue,
     SourceOffset,
     WeightedPooling,
@@ -83,8 +84,15 @@ def problem(target: FeatureTable, source: FeatureTable | None = None) -> Transfe
 
 @pytest.mark.parametrize(
     "strategy",
-    [PriorValue(), SourceOffset(n_trees=10), WeightedPooling(n_trees=10), small_auto()],
-    ids=["prior", "source_offset", "weighted_pooling", "auto"],
+    [
+        PriorValue(),
+        PriorValue(clipped_share=0.0),
+        CalibratedPrior(),
+        SourceOffset(n_trees=10),
+        WeightedPooling(n_trees=10),
+        small_auto(),
+    ],
+    ids=["prior", "prior_as_it_is", "calibrated_prior", "source_offset", "weighted_pooling", "auto"],
 )
 def test_strategies_keep_groups_together_and_can_be_saved(strategy: object) -> None:
     target, source = made_up(24, 1), made_up(60, 2)
@@ -106,6 +114,32 @@ def test_an_offset_is_learned_and_shrunk() -> None:
     assert error < 0.5 * without
     few = PriorValue(offset_sd=0.2).fit_problem(problem(made_up(3, 1, factor=1.0)))
     assert abs(few.offset_) < 0.3
+
+
+def test_a_prior_that_went_astray_is_clipped() -> None:
+    target = made_up(30, 1)
+    astray = target.X.copy()
+    astray[:, -1] = np.log(1e4)
+    found = PriorValue(offset_sd=0.0).fit_problem(problem(target, made_up(30, 2))).predict(astray)
+    assert found.max() < 1.5 * target.y.max()
+    as_it_is = PriorValue(offset_sd=0.0, clipped_share=0.0).fit_problem(problem(target))
+    np.testing.assert_allclose(as_it_is.predict(astray), 1e4)
+
+
+def test_the_source_tells_how_a_prior_errs() -> None:
+    def squared(table: FeatureTable) -> FeatureTable:
+        X = table.X.copy()
+        X[:, -1] *= 2.0
+        return FeatureTable(
+            table.quantity, table.names, X, table.entries, table.groups, table.labels, table.y
+        )
+
+    target, source, new = squared(made_up(6, 1)), squared(made_up(90, 2)), squared(made_up(60, 3))
+    made = CalibratedPrior().fit_problem(problem(target, source))
+    error, raw = (np.abs(z - np.log(new.y)).mean() for z in (np.log(made.predict(new.X)), new.X[:, -1]))
+    assert error < 0.6 * raw
+    order = np.argsort(new.X[:, -1])
+    assert np.all(np.diff(made.predict(new.X)[order]) >= 0)
 
 
 def test_a_blend_drops_what_misleads_once_rows_show_it() -> None:

@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from ionbridge.applications.screening.features import FeatureTable
 from ionbridge.applications.screening.model import PropertyModel
-from ionbridge.applications.screening.strategies import Blend
+from ionbridge.applications.screening.strategies import LOG_BLEND, Blend
 from ionbridge.applications.screening.tasks import FewShotTask
 from ionbridge.exceptions import ConfigurationError
 from ionbridge.models import FloatArray
@@ -97,7 +97,7 @@ def few_shot_errors(
     Returns
     -------
     by strategy: ``mae`` [unit]. The members of a `Blend` are judged along with it, and ``coverage`` is the share
-    inside its 90 % interval; ``log_blend`` is the geometric mean of weighted pooling and the prior.
+    inside its 90 % interval; ``log_blend`` is the geometric mean of three of them.
     """
     known, test = task.draw(n_known, seed)
     target, unseen = task.target.subset(known), task.target.subset(test)
@@ -115,8 +115,8 @@ def few_shot_errors(
             parts = {m: member.predict(unseen.X) for m, member in made.members_.items()}
             for member, predicted in parts.items():
                 judge(member, predicted)
-            if {"weighted_pooling", "prior"} <= set(parts):
-                judge("log_blend", np.sqrt(parts["weighted_pooling"] * parts["prior"]))
+            if set(LOG_BLEND) <= set(parts):
+                judge("log_blend", np.exp(np.mean([np.log(parts[m]) for m in LOG_BLEND], axis=0)))
     return result
 
 

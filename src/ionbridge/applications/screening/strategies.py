@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.optimize import nnls
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import ExtraTreesRegressor
 
 from ionbridge.applications.screening.regressors import (
     GrownTrees,
+    MonotonePrior,
     PrincipalAxes,
     boosting,
     kernel_machine,
@@ -31,7 +32,9 @@ from ionbridge.transfer.baselines import TargetOnly
 from ionbridge.transfer.registry import make_strategy
 
 __all__ = [
+    "LOG_BLEND",
     "Blend",
+    "CalibratedPrior",
     "PriorValue",
     "Projected",
     "SourceOffset",
@@ -43,6 +46,8 @@ __all__ = [
 ]
 
 MIN_ROWS = 3
+PRIOR_ROWS = 12.0  # so many known rows weigh as much as what is usually best
+LOG_BLEND = ("weighted_pooling", "calibrated_prior", "prior")
 
 
 class PriorValue(AbstractStrategy):
@@ -55,6 +60,8 @@ class PriorValue(AbstractStrategy):
     ----------
     column : of the logarithm of the prior in the inputs.
     offset_sd : prior standard deviation of the offset [-].
+    clipped_share : the prior is clipped to what all but this share of the known rows, at either end, has; zero
+        leaves it as it is. Runs of a potential that went astray give barriers that no material has.
     random_state : has no effect; every strategy has one.
     """
 
@@ -62,22 +69,37 @@ class PriorValue(AbstractStrategy):
     supports_target_only_inputs: ClassVar[bool] = True
     min_target_rows: ClassVar[int] = 1
 
-    def __init__(self, column: int = -1, offset_sd: float = 0.1, random_state: int = 0):
+    def __init__(
+        self,
+        column: int = -1,
+        offset_sd: float = 0.1,
+        clipped_share: float = 0.01,
+        random_state: int = 0,
+    ):
         self.column = column
         self.offset_sd = offset_sd
+        self.clipped_share = clipped_share
         self.random_state = random_state
 
     def _fit(self, problem: TransferProblem) -> None:
-        residual = np.log(problem.y_target) - problem.X_target[:, self.column]
+        self.low_, self.high_ = -np.inf, np.inf
+        if self.clipped_share > 0:
+            known = np.log(np.concatenate([problem.y_source, problem.y_target]))
+            self.low_, self.high_ = np.quantile(known, [self.clipped_share, 1.0 - self.clipped_share])
+        prior = self._prior(problem.X_target)
+        residual = np.log(problem.y_target) - prior
         fold, self.offset_, offsets = _shrunk_offsets(residual, problem, self.offset_sd)
         self.fold_, self.fold_offsets_ = fold, offsets
-        self.out_of_fold_ = np.exp(problem.X_target[:, self.column] + offsets[fold])
+        self.out_of_fold_ = np.exp(prior + offsets[fold])
+
+    def _prior(self, X: FloatArray) -> FloatArray:
+        return np.clip(X[:, self.column], self.low_, self.high_)
 
     def _predict(self, X: FloatArray) -> FloatArray:
-        return np.exp(X[:, self.column] + self.offset_)
+        return np.exp(self._prior(X) + self.offset_)
 
     def _predict_folds(self, X: FloatArray) -> FloatArray:
-        return np.exp(X[None, :, self.column] + self.fold_offsets_[:, None])
+        return np.exp(self._prior(X)[None, :] + self.fold_offsets_[:, None])
 
 
 def _shrunk_offsets(
@@ -178,29 +200,71 @@ class WeightedPooling(AbstractStrategy):
         self.random_state = random_state
 
     def _fit(self, problem: TransferProblem) -> None:
-        n_source, n_target = len(problem.y_source), len(problem.y_target)
-        share = self.target_share / (1.0 - self.target_share)
-        weight = np.repeat([1.0, max(1.0, share * n_source / n_target)], [n_source, n_target])
-        is_source = np.repeat([True, False], [n_source, n_target])
-        groups = None
-        if problem.groups is not None:
-            groups = np.concatenate([np.full(n_source, ""), problem.groups.astype(str)])
-        model = ExtraTreesRegressor(self.n_trees, max_features=0.3, random_state=problem.random_state)
-        self.model_ = CrossFitted(model, N_POOL_FOLDS, self.space, problem.random_state).fit_weighted(
-            np.vstack([problem.X_source, problem.X_target]),
-            np.concatenate([problem.y_source, problem.y_target]),
-            weight,
-            is_source,
-            groups,
-        )
-        self.fold_ = self.model_.fold_[~is_source]
-        self.out_of_fold_ = self.model_.out_of_fold_[~is_source]
+        model = ExtraTreesRegressor(self.n_trees, max_features=0.6, random_state=problem.random_state)
+        self.model_ = _pooled(problem, model, self.target_share, self.space)
+        is_target = np.arange(len(self.model_.fold_)) >= len(problem.y_source)
+        self.fold_ = self.model_.fold_[is_target]
+        self.out_of_fold_ = self.model_.out_of_fold_[is_target]
 
     def _predict(self, X: FloatArray) -> FloatArray:
         return self.model_.predict(X)
 
     def _predict_folds(self, X: FloatArray) -> FloatArray:
         return self.model_.predict_folds(X)
+
+
+class CalibratedPrior(AbstractStrategy):
+    """A non-decreasing function of a prior value of the quantity, learned from the rows of both domains.
+
+    How a machine-learned potential errs is much the same in two families of materials, and the source tells it
+    better than a few target rows: too low where barriers are small, far too high where a path did not relax.
+
+    Parameters
+    ----------
+    column : of the logarithm of the prior in the inputs.
+    target_share : share of the total weight that the target rows have [-].
+    space : working space of the outputs.
+    random_state : seed of the folds.
+    """
+
+    needs: ClassVar[Needs] = "source data"
+
+    def __init__(
+        self, column: int = -1, target_share: float = 0.25, space: Space = "auto", random_state: int = 0
+    ):
+        self.column = column
+        self.target_share = target_share
+        self.space = space
+        self.random_state = random_state
+
+    def _fit(self, problem: TransferProblem) -> None:
+        self.model_ = _pooled(problem, MonotonePrior(self.column), self.target_share, self.space)
+        is_target = np.arange(len(self.model_.fold_)) >= len(problem.y_source)
+        self.fold_ = self.model_.fold_[is_target]
+        self.out_of_fold_ = self.model_.out_of_fold_[is_target]
+
+    def _predict(self, X: FloatArray) -> FloatArray:
+        return self.model_.predict(X)
+
+    def _predict_folds(self, X: FloatArray) -> FloatArray:
+        return self.model_.predict_folds(X)
+
+
+def _pooled(problem: TransferProblem, model: BaseEstimator, target_share: float, space: Space) -> CrossFitted:
+    """Fit a regressor to source and target rows together, leaving out target rows only."""
+    n_source, n_target = len(problem.y_source), len(problem.y_target)
+    share = target_share / (1.0 - target_share)
+    weight = np.repeat([1.0, max(1.0, share * n_source / n_target)], [n_source, n_target])
+    groups = None
+    if problem.groups is not None:
+        groups = np.concatenate([np.full(n_source, ""), problem.groups.astype(str)])
+    return CrossFitted(model, N_POOL_FOLDS, space, problem.random_state).fit_weighted(
+        np.vstack([problem.X_source, problem.X_target]),
+        np.concatenate([problem.y_source, problem.y_target]),
+        weight,
+        np.repeat([True, False], [n_source, n_target]),
+        groups,
+    )
 
 
 class Projected(AbstractStrategy):
@@ -272,9 +336,8 @@ class Projected(AbstractStrategy):
 class Blend(AbstractStrategy):
     """Convex combination of strategies in the working space, with weights drawn towards given ones.
 
-    The weights minimise the squared out-of-sample errors of the target rows, in the unit of the output,
-    plus a penalty on
-    their distance from `prior_weights`, as strong as `prior_rows` rows would be. Few rows hardly
+    The weights minimise the squared out-of-sample errors of the target rows in the working space, plus a
+    penalty on their distance from `prior_weights`, as strong as `prior_rows` rows would be. Few rows hardly
     move them; many rows decide. The out-of-sample prediction of each row uses weights found without
     its group.
 
@@ -340,7 +403,7 @@ class Blend(AbstractStrategy):
         given = self.prior_weights or dict.fromkeys(self.members_, 1.0)
         prior = np.array([given.get(name, 0.0) for name in self.members_])
         prior = prior / prior.sum()
-        residual = (z_out - z) * (y if self.is_log_ else 1.0)  # about the error in the unit of y
+        residual = z_out - z
         weights = _blend_weights(residual, prior, self.prior_rows)
         self.weights_ = dict(zip(self.members_, weights.tolist(), strict=True))
         n_folds = min(len(y), 20)
@@ -405,7 +468,7 @@ def target_only_blend(has_prior: bool = False, space: Space = "auto", seed: int 
         "boosting": TargetOnly(boosting(seed, space=space), seed),
         "kernel_machine": TargetOnly(kernel_machine(seed, space), seed),
     }
-    weights = {"trees": 0.3, "boosting": 0.3, "kernel_machine": 0.25}
+    weights = {"trees": 0.35, "boosting": 0.3, "kernel_machine": 0.2}
     if has_prior:
         members["prior"] = PriorValue(random_state=seed)
         weights["prior"] = 0.15
@@ -413,11 +476,13 @@ def target_only_blend(has_prior: bool = False, space: Space = "auto", seed: int 
 
 
 def log_blend(space: Space = "auto", seed: int = 0) -> Blend:
-    """Weighted pooling and the prior in equal parts of their logarithms."""
-    members = {
-        "weighted_pooling": WeightedPooling(space=space, random_state=seed),
-        "prior": PriorValue(random_state=seed),
-    }
+    """Weighted pooling, the prior, and the prior as both domains calibrate it, in equal parts of their logarithms."""
+    made = (
+        WeightedPooling(space=space, random_state=seed),
+        CalibratedPrior(space=space, random_state=seed),
+        PriorValue(offset_sd=0.0),
+    )
+    members: dict[str, AbstractStrategy] = dict(zip(LOG_BLEND, made, strict=True))
     return Blend(members, prior_rows=np.inf, space=space, random_state=seed)
 
 
@@ -435,7 +500,8 @@ def screening_strategies(
         "weighted_pooling": WeightedPooling(space=space, random_state=seed),
     }
     if has_prior:
-        made["prior"] = PriorValue(offset_sd=0.0)
+        made["prior"] = PriorValue(offset_sd=0.0, clipped_share=0.0)
+        made["calibrated_prior"] = CalibratedPrior(space=space, random_state=seed)
         made["log_blend"] = log_blend(space, seed)
     return made
 
@@ -454,12 +520,14 @@ def screening_auto(has_prior: bool = False, space: Space = "auto", seed: int = 0
     }
     weights = {"weighted_pooling": 0.7, "source_offset": 0.05, "target_trees": 0.2, "mean": 0.05}
     if has_prior:
-        members["prior"] = PriorValue(random_state=seed)
+        members["calibrated_prior"] = CalibratedPrior(space=space, random_state=seed)
+        members["prior"] = PriorValue(offset_sd=0.0)
         weights = {
-            "weighted_pooling": 0.42,
-            "source_offset": 0.02,
-            "target_trees": 0.15,
+            "weighted_pooling": 0.32,
+            "source_offset": 0.01,
+            "target_trees": 0.1,
             "mean": 0.01,
-            "prior": 0.4,
+            "calibrated_prior": 0.28,
+            "prior": 0.28,
         }
-    return Blend(members, weights, space=space, random_state=seed)
+    return Blend(members, weights, PRIOR_ROWS, space, seed)
