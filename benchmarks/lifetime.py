@@ -30,6 +30,7 @@ from ionbridge.applications.lifetime import (
     kshot_tasks,
     matr_task,
 )
+from ionbridge.applications.lifetime.censoring import likelihood_imputer
 from ionbridge.applications.lifetime.members import (
     curve_auto,
     curve_baselines,
@@ -199,24 +200,26 @@ def split_figures(task: SplitTask, seed: int) -> dict[str, float]:
 def censored_figures(task: SplitTask, seed: int) -> dict[str, float]:
     """Errors on the test cells where every training cell was taken off the tester at 600 cycles.
 
-    Cells that lived longer are left out, called dead at 600, imputed, or counted by likelihood.
+    Cells that lived longer are left out, called dead at 600, imputed (by Buckley and James, or around
+    the network with likelihood, as lifetime models do), or counted by likelihood.
     """
     n_tables = len(task.names)
     X, X_test = task.X_train[:, :n_tables], task.X_test[:, :n_tables]
     y, flags = np.minimum(task.y_train, OFF_TESTER), task.y_train > OFF_TESTER
     model = TargetOnly(GaussianProcess())
 
-    def imputed(is_censored: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def imputed(is_censored: np.ndarray, rows: np.ndarray, imputer: InterCellRegressor | None) -> np.ndarray:
         empty = np.zeros((0, n_tables)), np.zeros(0)
         problem = TransferProblem(*empty, X[rows], y[rows], np.ones(n_tables, dtype=bool), random_state=seed)
-        return CensoredTransfer(model).fit_problem(problem, is_censored[rows]).predict(X_test)
+        return CensoredTransfer(model, imputer).fit_problem(problem, is_censored[rows]).predict(X_test)
 
     every, none = np.ones(len(y), dtype=bool), np.zeros(len(y), dtype=bool)
     network = InterCellRegressor(weight_decay=0.1, learning_rate=1e-2, n_folds=0, random_state=seed)
     predicted = {
-        "left_out": imputed(none, ~flags),
-        "called_dead": imputed(none, every),
-        "imputed": imputed(flags, every),
+        "left_out": imputed(none, ~flags, None),
+        "called_dead": imputed(none, every, None),
+        "imputed": imputed(flags, every, None),
+        "imputed_by_likelihood": imputed(flags, every, likelihood_imputer(seed)),
         "likelihood_inter_cell": network.fit(X, y, is_censored=flags).predict(X_test),
     }
     rows = [[name, rmse(p, task.y_test), mape(p, task.y_test)] for name, p in predicted.items()]

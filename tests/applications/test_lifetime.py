@@ -194,10 +194,16 @@ def test_knee_is_found_and_absent() -> None:
 def test_trajectory_falls_to_the_end_of_life() -> None:
     shapes = FadeShapes.from_records(CELLS)
     path = shapes.trajectory(1.1, 500.0, 400.0, 620.0)
-    assert path.mean[-1] == pytest.approx(0.8, abs=0.01)
-    assert (np.diff(path.mean) <= 0).all()
-    assert (path.lower <= path.mean).all()
-    assert (path.upper >= path.mean).all()
+    assert path.cycles[-1] == 620.0
+    alive = path.cycles <= 500.0
+    assert np.isnan(path.mean[~alive]).all()
+    assert path.mean[alive][-1] == pytest.approx(0.8, abs=0.01)
+    assert (np.diff(path.mean[alive]) <= 0).all()
+    assert (path.lower <= path.upper).all()
+    assert (path.lower <= path.mean)[alive].all()
+    assert (path.upper >= path.mean)[alive].all()
+    assert path.lower[-1] == pytest.approx(0.8)
+    assert shapes.trajectory(1.1, 500.0, 400.0, np.inf).cycles[-1] == 500.0
     mean, lower, upper = path.health_at(250)
     assert lower <= mean <= upper
     assert mean == pytest.approx(0.95, abs=0.02)

@@ -19,9 +19,9 @@ from ionbridge.applications.lifetime import (
     plot_references,
     plot_trajectories,
 )
-from ionbridge.applications.lifetime.censoring import expected_log_life
+from ionbridge.applications.lifetime.censoring import expected_log_life, likelihood_imputer
 from ionbridge.applications.lifetime.inputs import curve_cycles, has_curves
-from ionbridge.applications.lifetime.members import inter_cell_member
+from ionbridge.applications.lifetime.members import WithinFences, inter_cell_member
 from ionbridge.applications.lifetime.mixture import WinsorizedAuto, weighted_median
 from ionbridge.applications.lifetime.strategies import _agreement
 from ionbridge.datasets.cycling import CyclingRecord
@@ -76,6 +76,44 @@ def test_imputing_beats_leaving_out_and_calling_dead() -> None:
     assert (imputed.imputed_[flags] > y[flags]).all()
     np.testing.assert_array_equal(imputed.fold_ < 0, flags)
     np.testing.assert_array_equal(from_state(to_state(imputed)).predict(X), imputed.predict(X))
+
+
+def test_lives_imputed_by_likelihood_beat_calling_dead() -> None:
+    X, truth = line(30)
+    flags = truth > np.exp(6.1)
+    y = np.minimum(truth, np.exp(6.1))
+    X_new, y_new = line(100, seed=1)
+    imputer = likelihood_imputer().set_params(epochs=100, n_members=2)
+    imputed = CensoredTransfer(GP, imputer, n_columns=1).fit_problem(problem(X, y), flags)
+    dead = make_strategy("gaussian_process").fit_problem(problem(X, y))
+    error = [np.abs(np.log(fitted.predict(X_new) / y_new)).mean() for fitted in (imputed, dead)]
+    assert error[0] < error[1]
+    assert (imputed.imputed_[flags] >= y[flags]).all()
+    np.testing.assert_array_equal(imputed.imputed_[~flags], y[~flags])
+    np.testing.assert_array_equal(from_state(to_state(imputed)).predict(X), imputed.predict(X))
+
+
+def test_inputs_far_outside_count_as_at_the_fences() -> None:
+    X, y = line(30)
+    fitted = WithinFences(GaussianProcess()).fit(X, y)
+    far = np.vstack([X.max(axis=0) * 100.0, X.max(axis=0) * 1e6])
+    assert np.ptp(fitted.predict(far)) == 0.0
+    np.testing.assert_array_equal(fitted.predict(X), GaussianProcess().fit(X, y).predict(X))
+    assert fitted.predict_folds(X).shape == (fitted.fold_.max() + 1, len(X))
+
+
+def test_intervals_widen_where_members_disagree() -> None:
+    X, y = line(30)
+    members = {"gaussian_process": GP, "random_forest": TargetOnly("random_forest")}
+    auto = WinsorizedAuto(members).fit_problem(problem(X, y))
+    intervals = LifeIntervals.from_fitted(auto, y)
+    assert auto.disagreement(X).shape == (30,)
+    far = np.array([[8.0, 8.0]])
+    assert auto.disagreement(far)[0] > 1.0
+    width = [
+        np.diff(np.log(np.ravel(part.interval(auto, far))))[0] for part in (intervals, intervals.calibrator)
+    ]
+    assert width[0] > 1.5 * width[1]
 
 
 def test_nothing_is_imputed_where_every_cell_failed() -> None:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
+from ionbridge.applications.lifetime.censoring import CensoredTransfer
+from ionbridge.applications.lifetime.mixture import WinsorizedAuto
 from ionbridge.exceptions import ConfigurationError
 from ionbridge.models import FloatArray, JackknifePlus
 from ionbridge.models.conformal import SupportsLeaveOut
@@ -27,6 +29,9 @@ class LifeIntervals:
     With fewer cells than jackknife+ needs at the level asked for, a Student-t interval is given
     whose variance is that of the residuals, shrunk towards `prior_spread` as if four more cells
     had had residuals of that size.
+
+    Where the members of an average (`WinsorizedAuto`) are further apart than for nine in ten
+    left-out cells, the interval is wider in proportion.
 
     Parameters
     ----------
@@ -59,9 +64,22 @@ class LifeIntervals:
         residual = self.calibrator.residual
         n_cells = len(residual)
         if n_cells >= np.ceil(level * (n_cells + 1)) and n_cells >= 2:
-            return self.calibrator.interval(fitted, X, level)
+            lower, upper = self.calibrator.interval(fitted, X, level)
+            return _widened(fitted, X, lower, upper)
         freedom = PRIOR_CELLS + n_cells
         variance = (PRIOR_CELLS * self.prior_spread**2 + np.sum(residual**2)) / freedom
         half = student_t.ppf(0.5 + 0.5 * level, freedom) * np.sqrt(variance)
         middle = fitted.predict(X)
         return middle * np.exp(-half), middle * np.exp(half)
+
+
+def _widened(
+    fitted: SupportsLeaveOut, X: FloatArray, lower: FloatArray, upper: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bounds moved away from the prediction, in logarithms, where models disagree unusually."""
+    average = fitted.strategy_ if isinstance(fitted, CensoredTransfer) else fitted
+    if not isinstance(average, WinsorizedAuto):
+        return lower, upper
+    factor = np.maximum(average.disagreement(X), 1.0)
+    middle = average.predict(X)
+    return middle * (lower / middle) ** factor, middle * (upper / middle) ** factor

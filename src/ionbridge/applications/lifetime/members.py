@@ -5,6 +5,7 @@ Transfer from another chemistry is `strategies.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -37,6 +38,7 @@ from ionbridge.transfer.baselines import TargetOnly
 __all__ = [
     "EncodedProcess",
     "OnColumns",
+    "WithinFences",
     "curve_auto",
     "curve_baselines",
     "curve_inter_cell",
@@ -66,20 +68,67 @@ class OnColumns(AbstractCrossFittedRegressor):
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: NDArray[Any] | None = None) -> Self:
         """Fit to `X` (n_cells, n_features) and `y` (n_cells,)."""
-        self.model_ = clone(self.model).fit(self._part(X), y, groups)
+        self.model_ = clone(self.model).fit(self.seen(X), y, groups)
         self.fold_, self.out_of_fold_ = self.model_.fold_, self.model_.out_of_fold_
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict, shape (n_cells,) [y]."""
-        return self.model_.predict(self._part(X))
+        return self.model_.predict(self.seen(X))
 
     def predict_folds(self, X: ArrayLike) -> FloatArray:
         """Predict by every leave-out model, shape (n_folds, n_cells) [y]."""
-        return self.model_.predict_folds(self._part(X))
+        return self.model_.predict_folds(self.seen(X))
 
-    def _part(self, X: ArrayLike) -> FloatArray:
+    def seen(self, X: ArrayLike) -> FloatArray:
+        """The columns that the model sees, shape (n_cells, n_seen)."""
         return np.asarray(X, dtype=float)[:, self.start : self.stop]
+
+
+class WithinFences(AbstractCrossFittedRegressor):
+    """A regressor whose inputs are pulled to the fences of the training cells.
+
+    Fences stand three interquartile ranges outside the quartiles (the "outer" ones of Tukey's box
+    plot): features such as the stage of life have long tails, along which models extrapolate.
+
+    Parameters
+    ----------
+    model : unfitted regressor.
+    n_ranges : distance of the fences from the quartiles in interquartile ranges.
+
+    Attributes
+    ----------
+    fences_ : shape (2, n_features).
+    """
+
+    def __init__(self, model: AbstractCrossFittedRegressor, n_ranges: float = 3.0):
+        self.model = model
+        self.n_ranges = n_ranges
+
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: NDArray[Any] | None = None) -> Self:
+        """Fit to `X` (n_cells, n_features) and `y` (n_cells,).
+
+        Fences come from all training cells, also those that a fold leaves out: they know nothing of the lives.
+        """
+        X = np.asarray(X, dtype=float)
+        low, high = np.quantile(X, [0.25, 0.75], axis=0)
+        width = self.n_ranges * (high - low)
+        self.fences_ = np.stack([low - width, high + width])
+        self.model_ = clone(self.model).fit(self.seen(X), y, groups)
+        self.fold_, self.out_of_fold_ = self.model_.fold_, self.model_.out_of_fold_
+        return self
+
+    def predict(self, X: ArrayLike) -> FloatArray:
+        """Predict, shape (n_cells,) [y]."""
+        return self.model_.predict(self.seen(X))
+
+    def predict_folds(self, X: ArrayLike) -> FloatArray:
+        """Predict by every leave-out model, shape (n_folds, n_cells) [y]."""
+        return self.model_.predict_folds(self.seen(X))
+
+    def seen(self, X: ArrayLike) -> FloatArray:
+        """The inputs as the model sees them, same shape."""
+        return np.clip(np.asarray(X, dtype=float), self.fences_[0], self.fences_[1])
 
 
 class EncodedProcess(AbstractCrossFittedRegressor):
@@ -199,13 +248,13 @@ def table_auto(seed: int = 0, n_cells: int = FEWEST_TO_SEARCH) -> WinsorizedAuto
     n_cells : it will be fitted to.
     """
     members: dict[str, AbstractCrossFittedRegressor] = {
-        "ridge": _ridge(),
-        "svr": _support_vectors(n_cells),
+        "ridge": WithinFences(_ridge()),
+        "svr": WithinFences(_support_vectors(n_cells)),
         "random_forest": Forest(n_trees=200, random_state=seed),
         "extra_trees": _extra_trees(seed),
-        "gaussian_process": GaussianProcess(linear=False, random_state=seed),
-        "inter_cell": _inter_cell(seed, 1e-2),
-        "inter_cell_smooth": _inter_cell(seed, 1e-1),
+        "gaussian_process": WithinFences(GaussianProcess(linear=False, random_state=seed)),
+        "inter_cell": WithinFences(_inter_cell(seed, 1e-2)),
+        "inter_cell_smooth": WithinFences(_inter_cell(seed, 1e-1)),
     }
     return WinsorizedAuto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
 
@@ -309,20 +358,24 @@ def curve_auto(n_tables: int, cell_shape: tuple[int, ...], seed: int = 0) -> Win
     return WinsorizedAuto({name: TargetOnly(model) for name, model in members.items()}, random_state=seed)
 
 
-def inter_cell_member(fitted: Any) -> tuple[InterCellRegressor | None, slice]:
-    """Find the inter-cell network of largest weight in a fitted model, and the columns it sees; None for none."""
+def inter_cell_member(fitted: Any) -> tuple[InterCellRegressor | None, Callable[[FloatArray], FloatArray]]:
+    """Find the inter-cell network of largest weight in a fitted model, and what it sees of the inputs; None for none."""
     if isinstance(fitted, InterCellRegressor):
-        return fitted, slice(None)
-    if isinstance(fitted, OnColumns):
-        network, _ = inter_cell_member(fitted.model_)
-        return network, slice(fitted.start, fitted.stop)
+        return fitted, _unchanged
+    if isinstance(fitted, (OnColumns, WithinFences)):
+        network, seen = inter_cell_member(fitted.model_)
+        return network, lambda X: seen(fitted.seen(X))
     if isinstance(fitted, TargetOnly):
         return inter_cell_member(fitted.model_)
     if isinstance(fitted, CensoredTransfer):
         return inter_cell_member(fitted.strategy_)
     if isinstance(fitted, WinsorizedAuto):
         for name in sorted(fitted.weights_, key=lambda n: -fitted.weights_[n]):
-            network, columns = inter_cell_member(fitted.members_[name])
+            network, seen = inter_cell_member(fitted.members_[name])
             if network is not None:
-                return network, columns
-    return None, slice(None)
+                return network, seen
+    return None, _unchanged
+
+
+def _unchanged(X: FloatArray) -> FloatArray:
+    return X

@@ -17,6 +17,7 @@ from ionbridge.transfer.base import Needs
 
 __all__ = ["WinsorizedAuto", "weighted_median"]
 
+USUAL_SHARE = 0.9  # of the training cells, on which members disagree as much as usual
 SMALLEST_WIDTH = 0.02  # of log-life: members closer than that agree
 
 
@@ -40,6 +41,7 @@ class WinsorizedAuto(AbstractStrategy):
     ----------
     auto_ : the fitted average that gives members and weights.
     width_ : largest distance from the weighted median [log-life].
+    usual_spread_ : standard deviation over the members that nine in ten left-out cells do not exceed [log-life].
     """
 
     needs: ClassVar[Needs] = "source data"
@@ -88,6 +90,8 @@ class WinsorizedAuto(AbstractStrategy):
         left_out = _log([m.out_of_fold_ for m in self.members_.values()])
         distance = np.abs(left_out - weighted_median(left_out, self.auto_.fold_weights_))
         self.width_ = max(self.width * float(np.median(distance)), SMALLEST_WIDTH)
+        spread = _spread(left_out, self.auto_.fold_weights_)
+        self.usual_spread_ = max(float(np.quantile(spread, USUAL_SHARE)), SMALLEST_WIDTH)
         self.fold_ = self.auto_.fold_
         self.out_of_fold_ = self._average(left_out, self.auto_.fold_weights_)
 
@@ -96,10 +100,18 @@ class WinsorizedAuto(AbstractStrategy):
         pulled = np.clip(log_lives, middle - self.width_, middle + self.width_)
         return np.exp((weights * pulled).sum(axis=0))
 
+    def disagreement(self, X: FloatArray) -> FloatArray:
+        """How far the members are apart, in spreads that are usual for left-out cells, shape (n_cells,) [-]."""
+        return _spread(*self._said(X)) / self.usual_spread_
+
     def _predict(self, X: FloatArray) -> FloatArray:
+        return self._average(*self._said(X))
+
+    def _said(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Log-lives by the members and their weights, each of shape (n_members, n_cells)."""
         log_lives = _log([m.predict(X) for m in self.members_.values()])
         weights = np.array(list(self.weights_.values()))[:, None]
-        return self._average(log_lives, np.broadcast_to(weights, log_lives.shape))
+        return log_lives, np.broadcast_to(weights, log_lives.shape)
 
     def _predict_folds(self, X: FloatArray) -> FloatArray:
         parts = _log([m.predict_folds(X)[m.fold_] for m in self.members_.values()])
@@ -113,6 +125,12 @@ def weighted_median(values: FloatArray, weights: FloatArray) -> FloatArray:
     share = np.cumsum(np.take_along_axis(weights, order, axis=0), axis=0)
     place = (share >= 0.5 - 1e-12).argmax(axis=0)
     return np.take_along_axis(np.take_along_axis(values, order, axis=0), place[None], axis=0)[0]
+
+
+def _spread(log_lives: FloatArray, weights: FloatArray) -> FloatArray:
+    """Weighted standard deviation along the first axis."""
+    mean = (weights * log_lives).sum(axis=0)
+    return np.sqrt((weights * (log_lives - mean) ** 2).sum(axis=0))
 
 
 def _log(lives: list[FloatArray]) -> FloatArray:

@@ -15,22 +15,20 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ionbridge.applications.lifetime.censoring import CensoredTransfer
+from ionbridge.applications.lifetime.censoring import CensoredTransfer, likelihood_imputer
 from ionbridge.applications.lifetime.conditions import TrainingConditions
 from ionbridge.applications.lifetime.inputs import CellInputs
 from ionbridge.applications.lifetime.intervals import LifeIntervals
-from ionbridge.applications.lifetime.members import OnColumns, curve_auto, inter_cell_member, table_auto
+from ionbridge.applications.lifetime.members import curve_auto, inter_cell_member, table_auto
 from ionbridge.applications.lifetime.stage import LifeStage, fit_life_stage
 from ionbridge.applications.lifetime.strategies import LifetimeAuto, StageTransfer
 from ionbridge.applications.lifetime.trajectory import FadeShapes, Trajectory
 from ionbridge.datasets.cycling import CyclingRecord
 from ionbridge.exceptions import ConfigurationError, InsufficientDataError
-from ionbridge.models import ApplicabilityDomain, GaussianProcess, Prediction
+from ionbridge.models import ApplicabilityDomain, Prediction
 from ionbridge.models.inter_cell import InterCellRegressor
 from ionbridge.quantities import Quantity, quantity
 from ionbridge.transfer import AbstractStrategy, TransferProblem, make_strategy
-from ionbridge.transfer.baselines import TargetOnly
-from ionbridge.transfer.hierarchical_gp import HierarchicalGP
 
 __all__ = ["LifetimeModel", "LifetimePrediction"]
 
@@ -74,7 +72,7 @@ class LifetimePrediction:
             "trajectories": [
                 {
                     "cycle": t.cycles.tolist(),
-                    "state_of_health": t.mean.tolist(),
+                    "state_of_health": [v if np.isfinite(v) else None for v in t.mean.tolist()],
                     "lower": t.lower.tolist(),
                     "upper": t.upper.tolist(),
                 }
@@ -193,23 +191,22 @@ class LifetimeModel(BaseEstimator):
         if self.strategy == "auto" and not source and self.inputs_.with_curves:
             curves = self.inputs_.curves(target)
             made, self.uses_flat_curves_ = curve_auto(X.shape[1], curves.shape[1:], seed), True
-            imputer = TargetOnly(OnColumns(GaussianProcess(), 0, X.shape[1]))
             X = np.hstack([X, curves.reshape(len(X), -1)])
             X_source = np.zeros((0, X.shape[1]))
         shared = np.ones(X.shape[1], dtype=bool)
         y_source = np.array([r.observed_life for r in source])
         problem = TransferProblem(X_source, y_source, X, y, shared, random_state=seed)
-        self.strategy_ = CensoredTransfer(made, imputer).fit_problem(problem, censored)
+        self.strategy_ = CensoredTransfer(made, imputer, self.n_tables_).fit_problem(problem, censored)
 
     def _made_strategy(
         self, source: Sequence[CyclingRecord], n_known: int
-    ) -> tuple[AbstractStrategy, AbstractStrategy]:
-        """Strategy for tables, and a quick one for the lives of cells that had not failed."""
+    ) -> tuple[AbstractStrategy, AbstractStrategy | InterCellRegressor]:
+        """Strategy for tables, and a quick model for the lives of cells that had not failed."""
         made: AbstractStrategy
         if not source:
             is_auto = self.strategy == "auto"
             made = table_auto(self.random_state, n_known) if is_auto else make_strategy(self.strategy)
-            return made, TargetOnly(GaussianProcess())
+            return made, likelihood_imputer(self.random_state)
         try:
             stage = fit_life_stage(source, self.n_cycles)
         except InsufficientDataError:
@@ -221,8 +218,9 @@ class LifetimeModel(BaseEstimator):
             made = StageTransfer(**settings)
         else:
             made = LifetimeAuto(**settings)
-        quick = StageTransfer(**settings) if n_known < MIN_ROWS else HierarchicalGP(linear=False)
-        return made, quick
+        if n_known < MIN_ROWS:
+            return made, StageTransfer(**settings)
+        return made, likelihood_imputer(self.random_state)
 
     def _judge(self, y: NDArray[np.float64], target: Sequence[CyclingRecord]) -> None:
         """Intervals and errors from the cells that were left out."""
@@ -306,9 +304,9 @@ class LifetimeModel(BaseEstimator):
     def _answers(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Lives through each cell of known life, shape (n_cells, n_known_cells) [cycle]; NaN where there are none."""
         answers = np.full((len(rows), len(self.reference_ids_)), np.nan)
-        network, columns = inter_cell_member(self.strategy_)
+        network, seen = inter_cell_member(self.strategy_)
         if network is not None:
-            report = network.report_references(rows[:, columns])
+            report = network.report_references(seen(rows))
             place = self.reference_places_[report.cells]
             answers[:, place[place >= 0]] = report.answers[:, place >= 0]
         return answers

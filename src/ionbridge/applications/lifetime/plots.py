@@ -48,7 +48,9 @@ def plot_trajectories(
         panel.plot(number, health, ".", ms=2, color="black", label="measured")
         if np.isfinite(life.upper[i]):
             ends = [life.lower[i], life.upper[i]]
-            panel.plot(ends, [t.mean[-1]] * 2, "|-", color="tab:red", ms=7, label="interval of the life")
+            panel.plot(
+                ends, [np.nanmin(t.mean)] * 2, "|-", color="tab:red", ms=7, label="interval of the life"
+            )
         panel.set_title(f"{record.cell_id}: {life.mean[i]:.0f} cycles", fontsize="small")
         panel.tick_params(labelsize="x-small")
     _finish(figure, axes[0], "cycle number [cycle]", "state of health [-]")

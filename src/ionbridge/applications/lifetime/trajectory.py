@@ -30,8 +30,10 @@ class Trajectory:
 
     Parameters
     ----------
-    cycles : shape (n_cycles,) [cycle]
-    mean, lower, upper : shape (n_cycles,) [-]; capacity over nominal, band at `level`.
+    cycles : shape (n_cycles,) [cycle]; up to the upper bound of the life.
+    mean, lower, upper : shape (n_cycles,) [-]; capacity over nominal, band at `level`. The mean is NaN
+        behind the predicted life, and the band stops at the threshold of the end of life: what a
+        dead cell does is not predicted.
     knee, knee_lower, knee_upper : [cycle]; NaN where most known cells have no knee.
     level : nominal coverage of the band.
     """
@@ -119,7 +121,7 @@ class FadeShapes:
         random_state : seed of the 200 draws of life and shape that make the band.
         """
         rng = np.random.default_rng(random_state)
-        cycles = np.linspace(1.0, max(life, 2.0), 101)
+        cycles = _cycles_until(life, upper)
         width = _log_width(life, lower, upper, level)
         lives = np.maximum(life * np.exp(width * rng.standard_normal(N_DRAWS)), 2.0)
         chosen = rng.integers(len(self.shapes), size=N_DRAWS)
@@ -136,14 +138,24 @@ class FadeShapes:
         band = np.percentile(draws, [tail, 100.0 - tail], axis=0)
         mean = self.threshold + drop * np.interp(cycles / life, grid, np.median(self.shapes, axis=0))
         mean = np.minimum.accumulate(mean)
+        is_alive = cycles <= max(life, 2.0)
+        low_edge, high_edge = np.minimum(band[0], mean), np.maximum(band[1], mean)
         knees = lives * self.knees[chosen]
         knee, low, high = (np.nan,) * 3
         if np.isfinite(self.knees).mean() >= 0.5:
             knee = float(life * np.nanmedian(self.knees))
             low, high = (float(v) for v in np.nanpercentile(knees, [tail, 100.0 - tail]))
-        return Trajectory(
-            cycles, mean, np.minimum(band[0], mean), np.maximum(band[1], mean), knee, low, high, level
-        )
+        mean = np.where(is_alive, mean, np.nan)
+        return Trajectory(cycles, mean, low_edge, high_edge, knee, low, high, level)
+
+
+def _cycles_until(life: float, upper: float) -> FloatArray:
+    """Grid of 101 points to the predicted life, and 25 more to the upper bound where there is one [cycle]."""
+    end = max(life, 2.0)
+    cycles = np.linspace(1.0, end, 101)
+    if not np.isfinite(upper) or upper <= end:
+        return cycles
+    return np.concatenate([cycles, np.linspace(end, upper, 26)[1:]])
 
 
 def _log_width(life: float, lower: float, upper: float, level: float) -> float:
