@@ -186,21 +186,31 @@ class WeightedPooling(AbstractStrategy):
     target_share : share of the total weight that the target rows have [-].
     space : working space of the outputs.
     n_trees : number of trees.
+    max_features : share of the features that a tree looks at at every split [-]; more where one of them, such
+        as a prior, tells most.
     random_state : seed of trees and folds.
     """
 
     needs: ClassVar[Needs] = "source data"
 
     def __init__(
-        self, target_share: float = 0.25, space: Space = "auto", n_trees: int = 50, random_state: int = 0
+        self,
+        target_share: float = 0.25,
+        space: Space = "auto",
+        n_trees: int = 50,
+        max_features: float = 0.3,
+        random_state: int = 0,
     ):
         self.target_share = target_share
         self.space = space
         self.n_trees = n_trees
+        self.max_features = max_features
         self.random_state = random_state
 
     def _fit(self, problem: TransferProblem) -> None:
-        model = ExtraTreesRegressor(self.n_trees, max_features=0.6, random_state=problem.random_state)
+        model = ExtraTreesRegressor(
+            self.n_trees, max_features=self.max_features, random_state=problem.random_state
+        )
         self.model_ = _pooled(problem, model, self.target_share, self.space)
         is_target = np.arange(len(self.model_.fold_)) >= len(problem.y_source)
         self.fold_ = self.model_.fold_[is_target]
@@ -475,10 +485,15 @@ def target_only_blend(has_prior: bool = False, space: Space = "auto", seed: int 
     return Blend(members, weights, prior_rows=100.0, space=space, random_state=seed)
 
 
+def pooling(has_prior: bool, space: Space = "auto", seed: int = 0) -> WeightedPooling:
+    """Pooled trees, which look at more features where one of them is a prior."""
+    return WeightedPooling(space=space, max_features=0.6 if has_prior else 0.3, random_state=seed)
+
+
 def log_blend(space: Space = "auto", seed: int = 0) -> Blend:
     """Weighted pooling, the prior, and the prior as both domains calibrate it, in equal parts of their logarithms."""
     made = (
-        WeightedPooling(space=space, random_state=seed),
+        pooling(True, space, seed),
         CalibratedPrior(space=space, random_state=seed),
         PriorValue(offset_sd=0.0),
     )
@@ -497,7 +512,7 @@ def screening_strategies(
         "source_only": SourceOffset(0.0, space, random_state=seed),
         "source_offset": SourceOffset(0.5, space, random_state=seed),
         "source_residual_gp": Projected("residual_gp", keep=(-1,) if has_prior else (), random_state=seed),
-        "weighted_pooling": WeightedPooling(space=space, random_state=seed),
+        "weighted_pooling": pooling(has_prior, space, seed),
     }
     if has_prior:
         made["prior"] = PriorValue(offset_sd=0.0, clipped_share=0.0)
@@ -513,7 +528,7 @@ def screening_auto(has_prior: bool = False, space: Space = "auto", seed: int = 0
     it takes over where the source misleads and there are rows enough to see it.
     """
     members: dict[str, AbstractStrategy] = {
-        "weighted_pooling": WeightedPooling(space=space, random_state=seed),
+        "weighted_pooling": pooling(has_prior, space, seed),
         "source_offset": SourceOffset(0.5, space, random_state=seed),
         "target_trees": TargetOnly(trees(seed, 60, space), seed),
         "mean": TargetOnly("mean", seed),
