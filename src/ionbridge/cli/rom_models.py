@@ -53,7 +53,9 @@ soc_option = click.option(
 @soc_option
 @sign_option
 @click.option(
-    "--weight", type=float, default=1.0, show_default=True, help="Of measured series; simulated have 1."
+    "--weight",
+    type=float,
+    help="Of measured series in one network, simulated having 1; by default, a fidelity of their own.",
 )
 @click.option(
     "--points", type=int, default=200, show_default=True, help="Points of a series that are learned from."

@@ -25,6 +25,7 @@ from ionbridge.models.reduced_order import (
     VoltageBand,
     calibrate,
     correction_network,
+    fit_difference,
     training_rows,
 )
 from ionbridge.models.reduced_order.calibration import DEFAULT_FACTORS
@@ -34,6 +35,7 @@ __all__ = ["STRATEGIES", "Adaptation", "AdaptationOptions", "adapt", "out_of_pro
 
 Array = NDArray[np.float64]
 Physics = Literal["given", "calibrated", "none", "flat"]
+_LEAST_ERROR = 2e-4  # smaller errors are alike [V]
 N_BLOCKS = 4  # parts that a single series is cut into, each left out in turn
 GP_ROWS = 300
 CALIBRATED_SERIES = 8  # evenly spread over those given; more do not sharpen a handful of numbers
@@ -49,7 +51,8 @@ class Adaptation:
     physics : the cell's numbers as given, calibrated to the series, without overpotentials
         (``none``), or without any physics (``flat``: the network learns the raw voltage).
     correction : what is learned beyond: nothing, the source's correction as it is, a network from
-        scratch, a form of `NetworkTransfer`, or a Gaussian process on top of the source's correction.
+        scratch, a form of `NetworkTransfer`, or a Gaussian process or a `MeasuredDifference` on top
+        of the source's correction.
     needs_series : whether target series are needed at all.
     """
 
@@ -82,6 +85,9 @@ STRATEGIES: Mapping[str, Adaptation] = MappingProxyType(
         "residual_gp": Adaptation(
             "calibrated, source's correction, Gaussian process on the rest", "calibrated", "gp"
         ),
+        "measured_difference": Adaptation(
+            "source's correction plus a difference by state of charge and current", "given", "difference"
+        ),
         "calibrated_scratch": Adaptation("calibrated, then networks without source", "calibrated", "scratch"),
         "scratch": Adaptation(
             "networks on voltage minus own open-circuit voltage, no source", "none", "scratch"
@@ -95,6 +101,7 @@ AUTO_MEMBERS = (
     "zero_shot",
     "calibration",
     "calibrated_source",
+    "measured_difference",
     "head",
     "fine_tuning",
     "calibrated_scratch",
@@ -182,7 +189,7 @@ def adapt(
     if not series or not band:
         return rom
     errors = out_of_profile_errors(source, cell, series, strategy, options)
-    return _with_band(rom, *errors)
+    return _with_band(rom, *errors, len(series))
 
 
 def _way(strategy: str, source: CellROM | None, series: Sequence[CellSeries]) -> Adaptation:
@@ -290,6 +297,8 @@ def _correction(
     if way.correction == "scratch":
         network = correction_network(options.random_state, epochs=4 * options.epochs, n_folds=0)
         return network.fit(X, y)
+    if way.correction == "difference":
+        return fit_difference(base.residual, base.low, base.high, X, y, groups)
     if way.correction == "gp":
         kept = np.unique(np.linspace(0, len(X) - 1, min(GP_ROWS, len(X))).round().astype(int))
         left = y if base.residual is None else y - base.residual.predict(X)
@@ -314,12 +323,16 @@ def _correction(
 
 
 def _folds(series: Sequence[CellSeries], seed: int) -> list[list[NDArray[np.bool_]]]:
-    """For each fold, the points of each series that it leaves out: whole series, or blocks of one or two."""
+    """For each fold, the points of each series that it leaves out: whole series, or with one or two a block of one."""
     if len(series) >= 3:
         fold = assign_folds(len(series), 5, seed)
         return [[np.full(len(s), fold[k] == f) for k, s in enumerate(series)] for f in range(fold.max() + 1)]
     block = [np.minimum(np.arange(len(s)) * N_BLOCKS // len(s), N_BLOCKS - 1) for s in series]
-    return [[b == f for b in block] for f in range(N_BLOCKS)]
+    return [
+        [(b == f) & (k == j) for j, b in enumerate(block)]
+        for k in range(len(series))
+        for f in range(N_BLOCKS)
+    ]
 
 
 def out_of_profile_errors(
@@ -362,13 +375,26 @@ def _group_rmse(error: Array, groups: NDArray[np.int64]) -> Array:
     return np.sqrt(np.bincount(member, error**2) / np.bincount(member))
 
 
-def _with_band(rom: CellROM, error: Array, features: Array, groups: NDArray[np.int64]) -> CellROM:
+def _with_band(
+    rom: CellROM, error: Array, features: Array, groups: NDArray[np.int64], n_series: int
+) -> CellROM:
     rmse = _group_rmse(error, groups)
     return replace(
         rom,
-        band=VoltageBand.of_errors(error, features, groups),
+        band=VoltageBand.of_errors(error, features, groups, n_series),
         figures={**rom.figures, "out_of_profile_rmse_mV": 1e3 * float(rmse.mean())},
     )
+
+
+def _may_choose(way: Adaptation, series: Sequence[CellSeries]) -> bool:
+    """Whether the series can vouch for a strategy.
+
+    Parts of one test share temperature and range: they cannot vouch for retrained networks. A
+    difference by current needs two measured series.
+    """
+    if way.correction == "difference":
+        return len(series) >= 2 and all(item.origin == "experiment" for item in series)
+    return len(series) >= 3 or way.correction in ("", "source")
 
 
 def _choose(
@@ -384,14 +410,17 @@ def _choose(
     found: dict[str, tuple[Array, Array, NDArray[np.int64]]] = {}
     known: dict[int, tuple[ReducedCell, dict[str, float], float]] = {}
     for name in AUTO_MEMBERS:
-        if len(series) < 3 and STRATEGIES[name].correction not in ("", "source"):
-            continue  # parts of one test share temperature and range: they cannot vouch for retrained networks
+        if not _may_choose(STRATEGIES[name], series):
+            continue
         if STRATEGIES[name].needs_source and (source is None or source.residual is None):
             continue
         if progress is not None:
             progress(name)
         found[name] = out_of_profile_errors(source, cell, series, name, options, known)
-    rmse = {name: _group_rmse(error, groups) for name, (error, _, groups) in found.items()}
+    # the logarithm keeps one hard series from deciding alone
+    rmse = {
+        name: np.log(_LEAST_ERROR + _group_rmse(error, groups)) for name, (error, _, groups) in found.items()
+    }
     best = min(rmse, key=lambda name: float(rmse[name].mean()))
 
     def is_as_good(name: str) -> bool:
@@ -402,8 +431,11 @@ def _choose(
     chosen = next(name for name in rmse if is_as_good(name))
     whole = [np.ones(len(s), dtype=bool) for s in series]
     rom, _ = _adapted(STRATEGIES[chosen], f"auto ({chosen})", source, cell, series, whole, options)
-    tried = {f"out_of_profile_rmse_mV/{name}": 1e3 * float(value.mean()) for name, value in rmse.items()}
+    tried = {
+        f"out_of_profile_rmse_mV/{name}": 1e3 * float(_group_rmse(error, groups).mean())
+        for name, (error, _, groups) in found.items()
+    }
     return replace(
-        _with_band(rom, *found[chosen]),
+        _with_band(rom, *found[chosen], len(series)),
         figures={**tried, "out_of_profile_rmse_mV": tried[f"out_of_profile_rmse_mV/{chosen}"]},
     )

@@ -92,7 +92,7 @@ def train_model(
     capacity: float | None = None,
     initial_soc: float | None = None,
     sign: Sign = "charge_positive",
-    weight: float = 1.0,
+    weight: float | None = None,
     points: int = 200,
     seed: int = 0,
 ) -> MadeModel:
@@ -102,7 +102,8 @@ def train_model(
     ----------
     cell_name : parameter set or BPX file of series that name none.
     capacity, initial_soc, sign : of measured files, as for `load_series`.
-    weight : of measured series; simulated ones have 1.
+    weight : of measured series in one network, simulated ones having 1; None for a level of fidelity
+        of their own, see `train_rom`.
     points : of a series that are learned from.
 
     Raises
@@ -113,7 +114,7 @@ def train_model(
     given = None if cell_name is None else load_cell(cell_name, capacity=capacity)
     series = _series(paths, given, capacity, initial_soc, sign)
     series, cells = cells_of(series, given, cell_name)
-    weights = [weight if item.origin == "experiment" else 1.0 for item in series]
+    weights = None if weight is None else [weight if s.origin == "experiment" else 1.0 for s in series]
     rom = train_rom(series, cells, weights=weights, max_points=points, random_state=seed)
     told = {
         "cell": rom.cell.name,

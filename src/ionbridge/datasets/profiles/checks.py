@@ -24,6 +24,10 @@ __all__ = [
 Array = NDArray[np.float64]
 _MAX_RATE = 30.0
 _MIN_RATE = 1e-3
+_SIGN_ADVICE = (
+    "multiply the current by -1, or say that the file counts discharge as positive: --sign discharge_positive on "
+    "the command line, sign='discharge_positive' in Python."
+)
 
 
 def require_vector(values: Any, name: str, owner: str, n_points: int | None = None) -> Array:
@@ -117,6 +121,9 @@ def check_scale(time: Array, current: Array, capacity: float, owner: str) -> Non
             f"'current' of {owner} is {largest:g} A at most, {rate:.2g}C of a cell of {capacity:g} Ah; expected at "
             f"least {_MIN_RATE:g}C somewhere.{hint}"
         )
+    size = np.abs(current)
+    if float(np.dot(time[1:] - time[:-1], size[1:] + size[:-1])) / 7200 / capacity <= 10:
+        return  # all that passes in either direction: nothing more to look at
     steps = np.diff(time) * (current[1:] + current[:-1]) / 2
     passed = np.concatenate([[0.0], np.cumsum(steps)]) / 3600 / capacity
     swing = float(passed.max() - passed.min())
@@ -152,7 +159,7 @@ def check_sign(current: Array, voltage: Array, owner: str) -> None:
         if agreement < -0.5:
             raise DataError(
                 f"'current' of {owner} has the wrong sign: at {int(large.sum())} jumps the voltage moves against the "
-                "current. Here a positive current charges the cell; multiply the current by -1."
+                "current. Here a positive current charges the cell; {_SIGN_ADVICE}"
             )
         return
     if current.min() < -0.1 * scale and current.max() > 0.1 * scale:
@@ -160,7 +167,7 @@ def check_sign(current: Array, voltage: Array, owner: str) -> None:
         if together < -0.5 * np.sqrt(float(np.sum(jump**2)) * float(np.sum(answer**2))):
             raise DataError(
                 f"'current' of {owner} has the wrong sign: the voltage falls where the current rises. Here a positive "
-                "current charges the cell; multiply the current by -1."
+                f"current charges the cell; {_SIGN_ADVICE}"
             )
     same = np.sign(current[current != 0])
     trend = float(voltage[-1] - voltage[0])
@@ -173,5 +180,5 @@ def check_sign(current: Array, voltage: Array, owner: str) -> None:
         raise DataError(
             f"'current' of {owner} has the wrong sign: it is {'positive' if same[0] > 0 else 'negative'} throughout "
             f"while the voltage goes from {voltage[0]:.3f} to {voltage[-1]:.3f} V. Here a positive current charges the "
-            "cell; multiply the current by -1."
+            f"cell; {_SIGN_ADVICE}"
         )

@@ -6,7 +6,17 @@ The step function is `Stepper`; a model that runs profiles is `CellROM`.
 from ionbridge.models.reduced_order.bands import TrainedRange, VoltageBand
 from ionbridge.models.reduced_order.calibration import Calibration, calibrate, initial_socs
 from ionbridge.models.reduced_order.cell import FACTORS, ElectrodeTable, ReducedCell
-from ionbridge.models.reduced_order.correction import NetworkCorrection, RegressorCorrection, make_correction
+from ionbridge.models.reduced_order.correction import (
+    NetworkCorrection,
+    RegressorCorrection,
+    SummedCorrection,
+    make_correction,
+)
+from ionbridge.models.reduced_order.difference import (
+    CorrectedByMeasurement,
+    MeasuredDifference,
+    fit_difference,
+)
 from ionbridge.models.reduced_order.rom import (
     CellROM,
     RomRun,
@@ -25,18 +35,22 @@ __all__ = [
     "STATE_NAMES",
     "Calibration",
     "CellROM",
+    "CorrectedByMeasurement",
     "ElectrodeTable",
+    "MeasuredDifference",
     "NetworkCorrection",
     "Outputs",
     "ReducedCell",
     "RegressorCorrection",
     "RomRun",
     "Stepper",
+    "SummedCorrection",
     "TrainedRange",
     "TrainingRows",
     "VoltageBand",
     "calibrate",
     "correction_network",
+    "fit_difference",
     "initial_socs",
     "make_correction",
     "train_rom",

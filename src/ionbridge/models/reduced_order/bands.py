@@ -21,7 +21,7 @@ __all__ = ["TrainedRange", "VoltageBand"]
 
 Array = NDArray[np.float64]
 _RATE, _STIFFNESS = FEATURES.index("rate"), FEATURES.index("stiffness")
-_FLOOR = 2e-4  # errors are never taken to be smaller than this [V]
+_FLOOR = 5e-4  # errors are never taken to be smaller: full-order models of one cell differ by as much [V]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class VoltageBand:
     coefficients : shape (3,) [V]; of 1, of the absolute C-rate and of the slope of the open-circuit voltage.
     scores : shape (n_scores,), rising; out-of-profile errors over the scale.
     weights : shape (n_scores,); every group counts alike, sum 1.
-    n_groups : profiles (or blocks of one) that were left out in turn.
+    n_groups : profiles that were left out in turn; where blocks of a few were, the number of profiles.
     """
 
     coefficients: Array
@@ -86,7 +86,9 @@ class VoltageBand:
     n_groups: int
 
     @classmethod
-    def of_errors(cls, error: Array, features: Array, groups: NDArray[np.int64]) -> VoltageBand:
+    def of_errors(
+        cls, error: Array, features: Array, groups: NDArray[np.int64], n_profiles: int | None = None
+    ) -> VoltageBand:
         """Make the band from out-of-profile errors.
 
         Parameters
@@ -94,6 +96,8 @@ class VoltageBand:
         error : shape (n_rows,) [V].
         features : shape (n_rows, n_features)
         groups : shape (n_rows,); rows of one profile share a label.
+        n_profiles : where groups are blocks of fewer profiles, their number: blocks of one profile
+            share its temperature and range, and tell little of another.
         """
         basis = _basis(features)
         coefficients, _ = nnls(basis, np.abs(error))
@@ -102,7 +106,9 @@ class VoltageBand:
         labels, member, counts = np.unique(groups, return_inverse=True, return_counts=True)
         order = np.argsort(score)
         weight = 1.0 / (len(labels) * counts[member])
-        return cls(coefficients, score[order], weight[order], len(labels))
+        return cls(
+            coefficients, score[order], weight[order], len(labels) if n_profiles is None else n_profiles
+        )
 
     def quantile(self, level: float) -> float:
         """Score below which a new profile's points lie with probability `level` [-].
@@ -120,7 +126,8 @@ class VoltageBand:
         wanted = level * (self.n_groups + 1) / self.n_groups
         if wanted >= 1:
             spread = float(np.sqrt((self.weights * self.scores**2).sum()))
-            return spread * float(student_t.ppf(0.5 + 0.5 * level, max(self.n_groups - 1, 1)))
+            factor = float(student_t.ppf(0.5 + 0.5 * level, max(self.n_groups - 1, 1)))
+            return spread * factor * float(np.sqrt(1 + 1 / self.n_groups))
         total = np.cumsum(self.weights)
         return float(self.scores[min(int(np.searchsorted(total, wanted)), len(self.scores) - 1)])
 

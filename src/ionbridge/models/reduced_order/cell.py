@@ -22,7 +22,6 @@ FARADAY = 96485.33212
 GAS_CONSTANT = 8.314462618
 REFERENCE_TEMPERATURE = 298.15
 N_TABLE = 2048
-_BRUGGEMAN = 1.5  # transport in pores where the parameter set does not tell: Bruggeman's classical exponent
 
 FACTORS: dict[str, str] = {
     "resistance": "factor on the ohmic resistance",
@@ -171,7 +170,7 @@ class ReducedCell:
         """Reduce a parameter set or BPX file to what the model needs.
 
         The resistance and the polarisation of the electrolyte are those of a uniform reaction and a
-        linear concentration [1]_, with Bruggeman exponents of 1.5.
+        linear concentration [1]_.
 
         References
         ----------
@@ -180,9 +179,11 @@ class ReducedCell:
            doi:10.1149/2.0341915jes
         """
         p, capacity = parameters, parameters.capacity
-        pores = [p.negative.porosity, 0.5, p.positive.porosity]
-        lengths = np.array([p.negative.thickness / 3, p.separator_thickness, p.positive.thickness / 3])
-        length = float((lengths / np.power(pores, _BRUGGEMAN)).sum())
+        lengths = np.array([p.negative.thickness, p.separator_thickness, p.positive.thickness])
+        pores = np.array([p.negative.porosity, p.separator_porosity, p.positive.porosity])
+        exponents = [p.negative.bruggeman, p.separator_bruggeman, p.positive.bruggeman]
+        paths = lengths / np.power(pores, exponents)
+        length = float(paths @ [1 / 3, 1, 1 / 3])
         per_rate = capacity / p.electrode_area  # current density [A/m^2] at 1C
         solid = (
             p.negative.thickness / p.negative.conductivity + p.positive.thickness / p.positive.conductivity
@@ -190,8 +191,7 @@ class ReducedCell:
         part = 1.0 - p.transference_number
         gradient = part * per_rate * length / (FARADAY * p.electrolyte_diffusivity)
         thermal = 2 * GAS_CONSTANT * p.reference_temperature / FARADAY
-        total = p.negative.thickness + p.separator_thickness + p.positive.thickness
-        mean_pore = float(np.mean(pores))
+        salt = float(lengths @ pores * paths.sum())  # pore length times resisting length [m^2]
         return cls(
             name=p.name,
             chemistry=p.chemistry,
@@ -201,10 +201,9 @@ class ReducedCell:
             positive=ElectrodeTable.from_parameters(p.positive, p.electrode_area, capacity),
             resistance=per_rate * (length / p.electrolyte_conductivity + solid)
             + p.contact_resistance * capacity,
-            resistance_energy=15e3,
-            electrolyte=thermal * part * gradient / p.electrolyte_concentration,
-            electrolyte_time=total**2
-            / (np.pi**2 * p.electrolyte_diffusivity * mean_pore ** (_BRUGGEMAN - 1)),
+            resistance_energy=p.electrolyte_activation_energy,
+            electrolyte=thermal * part * p.thermodynamic_factor * gradient / p.electrolyte_concentration,
+            electrolyte_time=salt / (np.pi**2 * p.electrolyte_diffusivity),
             heat_capacity=p.thermal.heat_capacity if p.thermal else 0.0,
             cooling=p.thermal.cooling if p.thermal else 0.0,
         )

@@ -15,8 +15,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from ionbridge.exceptions import ConfigurationError
 from ionbridge.models.engine.ensemble import NetworkEnsemble
+from ionbridge.models.reduced_order.difference import CorrectedByMeasurement, MeasuredDifference
 
-__all__ = ["DenseLayer", "NetworkCorrection", "RegressorCorrection", "make_correction"]
+__all__ = ["DenseLayer", "NetworkCorrection", "RegressorCorrection", "SummedCorrection", "make_correction"]
 
 Array = NDArray[np.floating[Any]]
 _BLOCK = 2048  # rows at once: their hidden layers stay in the cache of the processor
@@ -139,12 +140,44 @@ class RegressorCorrection:
         return np.asarray(self.regressor.predict(clipped.T), dtype=features.dtype)
 
 
+class SummedCorrection:
+    """A learned correction of a lower fidelity plus the difference to measured series.
+
+    Parameters
+    ----------
+    source : of the lower fidelity; None for none.
+    difference : what is added.
+    low, high : shape (n_features,); limits that inputs of the difference are clipped to.
+    dtype : of the computation.
+    """
+
+    def __init__(
+        self,
+        source: NetworkCorrection | RegressorCorrection | None,
+        difference: MeasuredDifference,
+        low: Array,
+        high: Array,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        self.source, self.difference = source, difference
+        self.low, self.high = (np.asarray(v, dtype=dtype)[:, None] for v in (low, high))
+
+    def __call__(self, features: Array) -> Array:
+        """Correction of shape (n_rows,) [V] from features of shape (n_features, n_rows)."""
+        added: Array = self.difference(np.clip(features, self.low, self.high))
+        return added if self.source is None else self.source(features) + added
+
+
 def make_correction(
     residual: Any, low: Array, high: Array, dtype: DTypeLike = np.float64
-) -> NetworkCorrection | RegressorCorrection | None:
+) -> NetworkCorrection | RegressorCorrection | SummedCorrection | None:
     """Turn a fitted regressor or strategy into a correction; None stays None."""
     if residual is None:
         return None
+    if isinstance(residual, CorrectedByMeasurement):
+        source = make_correction(residual.source, residual.low, residual.high, dtype)
+        assert not isinstance(source, SummedCorrection)
+        return SummedCorrection(source, residual.difference, low, high, dtype)
     ensemble = getattr(residual, "ensemble_", None)
     if isinstance(ensemble, NetworkEnsemble):
         return NetworkCorrection(ensemble, low, high, dtype)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,9 @@ LOOSE = 0.01
 _PROFILES = 1024  # side by side: more leave the cache of the processor
 _POINTS = 8192  # of a window, all profiles together, for the same reason
 _LONGEST_WINDOW = 128
-_LEAST_RATE = 0.05  # current that a forecast of the temperature is made from [1/h]
+_FEW = 16  # profiles up to which all steps of a window are taken at once
+_MEMORY = 300.0  # time from which the next warming is foretold [s]
+_FIRST_SQUARES = 20.0  # weight of what physics foretells at the start: seconds at 1C
 _HEAD_PLACES = {name: place for place, name in enumerate(STATE_NAMES[:N_HEAD]) if name != "temperature"}
 
 
@@ -223,10 +226,22 @@ class _Sweep:
         state[2] = start[2]
         self.soc = start[0].astype(float)
         self.linear = np.ascontiguousarray(state[2:])
-        self.temperature, self.warming = state[1].copy(), np.zeros_like(state[1])
+        self.temperature = state[1].copy()
+        # warming and the sum of squared C-rates that brought it about, of late
+        self.squares = np.full_like(state[1], _FIRST_SQUARES)
         self.after = np.empty((0, len(self.soc)), dtype=dtype)
         self.has_heat = stepper.cell.heat_capacity > 0 and stepper.cell.cooling > 0
+        self.heated = self._first_warming(state) * self.squares
         self.window = max(1, min(_LONGEST_WINDOW, _POINTS // max(len(self.soc), 1)))
+
+    def _first_warming(self, state: Array) -> Array:
+        """Warming per squared C-rate at the start, (n_profiles,) [K/s]: that of a discharge at 1C, as of ohmic heat."""
+        cell = self.stepper.cell
+        if cell.heat_capacity == 0:
+            return np.zeros_like(state[1])
+        outputs = self.stepper.outputs(state, np.full_like(state[1], -1.0), correct=False)
+        lost = outputs.open_circuit_voltage - outputs.voltage
+        return np.asarray(lost * (cell.capacity / cell.heat_capacity), dtype=state.dtype)
 
     def __iter__(self) -> Iterator[tuple[slice, Array, Outputs]]:
         for first in range(0, len(self.dt), self.window):
@@ -264,17 +279,16 @@ class _Sweep:
         cell = self.stepper.cell
         passed = dt.sum(axis=0)
         lost = cell.cooling / cell.heat_capacity * (after[len(dt) // 2] - ambient[0]) * passed
-        squares = (mean * mean * dt).sum(axis=0)
-        known = squares > _LEAST_RATE**2 * passed
-        found = (after[-1] - self.temperature + lost) / np.where(known, squares, 1.0)
-        self.warming = np.where(known, found, self.warming).astype(dt.dtype)
+        kept = np.exp(-passed / _MEMORY)
+        self.heated = self.heated * kept + after[-1] - self.temperature + lost
+        self.squares = self.squares * kept + (mean * mean * dt).sum(axis=0)
 
     def _foretold(self, dt: Array, mean: Array, ambient: Array) -> Array:
         """Temperature before each step, (n_rows, n_profiles): warmed as in the last window, or that around."""
         if self.has_heat:
             cell = self.stepper.cell
             cooled = cell.cooling / cell.heat_capacity * (self.temperature - ambient[0])
-            change = (self.warming * mean * mean - cooled) * dt
+            change = (self.heated / self.squares * mean * mean - cooled) * dt
             before = np.cumsum(change, axis=0)
             before += self.temperature - change
             return before
@@ -288,6 +302,11 @@ class _Sweep:
         head = np.empty((N_HEAD, *shape), dtype=stepper.dtype)
         deviations = [np.empty(shape, dtype=stepper.dtype) for _ in range(2)]
         head[0], head[1] = soc, before
+        ends = [N_HEAD - 2 + k * N_MODES for k in range(3)]
+        if shape[1] <= _FEW:
+            passed = _scan(*stepper.recurrence(before, mean, dt), self.linear)
+            head[2:] = np.moveaxis(passed[:, : N_HEAD - 2], 1, 0)
+            return head, [passed[:, i:j].sum(axis=1) for i, j in pairwise(ends)], passed[-1]
         # a loose tolerance takes the rates of diffusion at one temperature a window, where it moves little
         is_loose = self.tolerance >= LOOSE and stepper.cell.hysteresis == 0
         is_loose = is_loose and float(np.abs(before - before[middle]).max()) <= 5 * self.tolerance
@@ -297,7 +316,6 @@ class _Sweep:
             else _Steps(stepper.recurrence(before, mean, dt))
         )
         now = self.linear.copy()
-        ends = [N_HEAD - 2 + k * N_MODES for k in range(3)]
         for i in range(len(dt)):
             step(now, i)
             head[2:, i] = now[: N_HEAD - 2]
@@ -320,7 +338,28 @@ class _Sweep:
         heat = mean * cell.capacity * (excess + before * outputs.entropic_change.reshape(dt.shape))
         kept = np.exp(-dt * (cell.cooling / cell.heat_capacity))
         added = (ambient + heat / cell.cooling) * (1 - kept)
+        if dt.shape[1] <= _FEW:
+            return _scan(kept, added, now)
         for i in range(len(dt)):
             now = np.multiply(now, kept[i], out=after[i])
             now += added[i]
         return after
+
+
+def _scan(kept: Array, added: Array, start: Array) -> Array:
+    """All of x[i] = kept[i] x[i-1] + added[i] at once, shape of `kept`; arguments are used up.
+
+    Pairs of steps are joined, then pairs of those [1]_: few operations on long arrays, which pays
+    where the arrays of single steps are short.
+
+    References
+    ----------
+    .. [1] Hillis and Steele, Data parallel algorithms, Commun. ACM 29 (1986) 1170.
+       doi:10.1145/7902.7903
+    """
+    reach = 1
+    while reach < len(kept):
+        added[reach:] = added[reach:] + kept[reach:] * added[:-reach]
+        kept[reach:] = kept[reach:] * kept[:-reach]
+        reach *= 2
+    return kept * start + added

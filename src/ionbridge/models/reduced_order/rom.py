@@ -22,6 +22,7 @@ from ionbridge.models.reduced_order.bands import TrainedRange, VoltageBand
 from ionbridge.models.reduced_order.calibration import counted_points, initial_socs
 from ionbridge.models.reduced_order.cell import ReducedCell
 from ionbridge.models.reduced_order.correction import make_correction
+from ionbridge.models.reduced_order.difference import fit_difference
 from ionbridge.models.reduced_order.rollout import Batch, forced, rollout
 from ionbridge.models.reduced_order.stepping import FEATURES, Stepper
 
@@ -232,14 +233,14 @@ class CellROM:
         profiles: Sequence[Profile],
         initial_soc: ArrayLike = 1.0,
         dtype: DTypeLike = np.float32,
-        tolerance: float = 0.02,
+        tolerance: float = 0.05,
     ) -> tuple[Array, Array, NDArray[np.int64]]:
         """Voltage and temperature alone, as fast as possible, without stopping at the voltage limits.
 
         Parameters
         ----------
         dtype : of the computation.
-        tolerance : of the temperature, see `rollout` [K].
+        tolerance : of the temperature under which a voltage is taken, see `rollout` [K].
 
         Returns
         -------
@@ -366,7 +367,9 @@ def train_rom(
     cells : physical numbers by the name of the cell; the first is the cell of the model.
     network : that learns; `correction_network` by default. Its folds are whole series.
     max_points : rows of a series.
-    weights : of each series, by which trusted (measured) ones count more; None for equal.
+    weights : of each series, by which trusted (measured) ones count more, all in one network. With
+        None, measured series among simulated ones are a higher level of fidelity: the network learns
+        the simulations, and a `MeasuredDifference` what the measured ones differ by.
     n_folds : of the series, for the voltage band.
 
     Raises
@@ -383,6 +386,7 @@ def train_rom(
         raise DataError(
             f"'cells' of train_rom must name the cell of every series; {missing} are not in {list(cells)}."
         )
+    is_measured = np.array([item.origin == "experiment" for item in series])
     parts, first = [], next(iter(cells.values()))
     for name, cell in cells.items():
         own = [k for k, s in enumerate(series) if s.cell == name]
@@ -392,16 +396,30 @@ def train_rom(
     features = np.concatenate([rows.features for _, rows in parts])
     left = np.concatenate([rows.missing for _, rows in parts])
     groups = np.concatenate([np.asarray(own)[rows.series] for own, rows in parts])
+    measured = is_measured[groups]
+    # two levels of fidelity: the network learns the lower one, and the measured series what differs
+    has_levels = weights is None and is_measured.any() and (~is_measured).sum() >= 2
+    used = ~measured if has_levels else np.ones(len(left), dtype=bool)
     regressor = correction_network(random_state, n_folds=n_folds) if network is None else network
-    regressor.fit(features, left, groups)
-    error, band = left - regressor.out_of_fold_, None
+    regressor.fit(features[used], left[used], groups[used])
+    low, high = features[used].min(axis=0), features[used].max(axis=0)
+    error = np.full(len(left), np.nan)
+    error[used] = left[used] - regressor.out_of_fold_
+    residual: Any = regressor
     figures = {"rmse_physics_mV": 1e3 * float(np.sqrt(np.mean(left**2)))}
-    if np.isfinite(error).all():
-        band = VoltageBand.of_errors(error, features, groups)
-        figures["rmse_out_of_profile_mV"] = 1e3 * float(np.sqrt(np.mean(error**2)))
+    if has_levels:
+        residual = fit_difference(regressor, low, high, features[measured], left[measured], groups[measured])
+        error[measured] = _measured_errors(
+            regressor, low, high, features[measured], left[measured], groups[measured]
+        )
+    known, band = np.isfinite(error), None
+    judged = known & measured if (known & measured).any() else known
+    if judged.any() and known[used].all():
+        band = VoltageBand.of_errors(error[judged], features[judged], groups[judged])
+        figures["rmse_out_of_profile_mV"] = 1e3 * float(np.sqrt(np.mean(error[judged] ** 2)))
     return CellROM(
         cell=first,
-        residual=regressor,
+        residual=residual,
         low=features.min(axis=0),
         high=features.max(axis=0),
         trained=_trained_range(series, cells),
@@ -409,6 +427,18 @@ def train_rom(
         strategy="source",
         figures=figures,
     )
+
+
+def _measured_errors(
+    source: Any, low: Array, high: Array, features: Array, missing: Array, groups: NDArray[np.int64]
+) -> Array:
+    """Errors on each measured series, the difference learned from the others, (n_rows,) [V]; NaN for a single one."""
+    error = np.full(len(missing), np.nan)
+    for out in (groups == g for g in np.unique(groups)):
+        if not out.all():
+            found = fit_difference(source, low, high, features[~out], missing[~out], groups[~out])
+            error[out] = missing[out] - found.predict(features[out])
+    return error
 
 
 def _trained_range(series: Sequence[CellSeries], cells: Mapping[str, ReducedCell]) -> TrainedRange:

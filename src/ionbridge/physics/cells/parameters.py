@@ -47,7 +47,8 @@ class ElectrodeParameters:
     particle_radius : [m].
     porosity, active_fraction : volume fractions [-].
     maximum_concentration : of lithium in the particles [mol/m^3].
-    conductivity : of the solid [S/m].
+    conductivity : of the solid in the electrode, as PyBaMM's Bruggeman exponent of the solid makes it [S/m].
+    bruggeman : exponent of the porosity by which transport in the electrolyte is slowed [-].
     stoichiometry_at_0, stoichiometry_at_100 : at 0 and 100 % state of charge [-].
     stoichiometry : grid of the sampled functions, shape (n_grid,) [-].
     ocp : open-circuit potential against lithium on the grid, shape (n_grid,) [V].
@@ -65,6 +66,7 @@ class ElectrodeParameters:
     active_fraction: float
     maximum_concentration: float
     conductivity: float
+    bruggeman: float
     stoichiometry_at_0: float
     stoichiometry_at_100: float
     stoichiometry: Array
@@ -136,11 +138,14 @@ class CellParameters:
     voltage_window : cut-off voltages [V].
     negative, positive : the electrodes.
     separator_thickness : [m].
+    separator_porosity, separator_bruggeman : volume fraction and exponent, as of the electrodes [-].
     electrode_area : of all electrode pairs [m^2].
     electrolyte_concentration : at rest [mol/m^3].
     electrolyte_diffusivity : at rest, at the reference temperature [m^2/s].
     electrolyte_conductivity : the same [S/m].
+    electrolyte_activation_energy : of the conductivity [J/mol]; 0 where the set has none.
     transference_number : of the cation [-].
+    thermodynamic_factor : of the salt at rest [-].
     contact_resistance : [Ohm].
     reference_temperature : [K].
     thermal : None where the set has no thermal parameters.
@@ -159,11 +164,15 @@ class CellParameters:
     negative: ElectrodeParameters
     positive: ElectrodeParameters
     separator_thickness: float
+    separator_porosity: float
+    separator_bruggeman: float
     electrode_area: float
     electrolyte_concentration: float
     electrolyte_diffusivity: float
     electrolyte_conductivity: float
+    electrolyte_activation_energy: float
     transference_number: float
+    thermodynamic_factor: float
     contact_resistance: float
     reference_temperature: float
     thermal: ThermalParameters | None
@@ -298,6 +307,8 @@ def _read(name: str, bpx: str, changes: tuple[tuple[str, float], ...], values: A
     negative = _electrode("negative", values, parameters.n, limits[:2], area, radii)
     positive = _electrode("positive", values, parameters.p, limits[:1:-1], area, radii)
     at_rest = pybamm.Scalar(concentration), pybamm.Scalar(reference)
+    conductivity = _number(values, parameters.kappa_e(*at_rest))
+    warm = np.array(_number(values, parameters.kappa_e(at_rest[0], pybamm.Scalar(reference + _WARM))))
     known = CELL_SETS.get(name) if not bpx else None
     return CellParameters(
         name=name,
@@ -311,11 +322,15 @@ def _read(name: str, bpx: str, changes: tuple[tuple[str, float], ...], values: A
         negative=negative,
         positive=positive,
         separator_thickness=float(values["Separator thickness [m]"]),
+        separator_porosity=float(values["Separator porosity"]),
+        separator_bruggeman=float(values["Separator Bruggeman coefficient (electrolyte)"]),
         electrode_area=area,
         electrolyte_concentration=concentration,
         electrolyte_diffusivity=_number(values, parameters.D_e(*at_rest)),
-        electrolyte_conductivity=_number(values, parameters.kappa_e(*at_rest)),
+        electrolyte_conductivity=conductivity,
+        electrolyte_activation_energy=_activation_energy(np.array(conductivity), warm, reference),
         transference_number=_number(values, parameters.t_plus(*at_rest)),
+        thermodynamic_factor=_number(values, parameters.thermodynamic_factor(*at_rest)),
         contact_resistance=float(values.get("Contact resistance [Ohm]", 0.0)),
         reference_temperature=reference,
         thermal=_thermal(values) if known is None or known.has_thermal else None,
@@ -379,15 +394,18 @@ def _electrode(
     radius = changes.get(prefix, 1.0)
     active = float(values[f"{name} electrode active material volume fraction"])
     thickness = float(values[f"{name} electrode thickness [m]"])
+    porosity = float(values[f"{name} electrode porosity"])
     at_0, at_100 = limits
     charge = abs(at_100 - at_0) * maximum * active * thickness * area * FARADAY / 3600
     return ElectrodeParameters(
         thickness=thickness,
         particle_radius=float(values[f"{name} particle radius [m]"]) * radius,
-        porosity=float(values[f"{name} electrode porosity"]),
+        porosity=porosity,
         active_fraction=active,
         maximum_concentration=maximum,
-        conductivity=float(values[f"{name} electrode conductivity [S.m-1]"]),
+        conductivity=float(values[f"{name} electrode conductivity [S.m-1]"])
+        * (1 - porosity) ** float(values.get(f"{name} electrode Bruggeman coefficient (electrode)", 0.0)),
+        bruggeman=float(values[f"{name} electrode Bruggeman coefficient (electrolyte)"]),
         stoichiometry_at_0=at_0,
         stoichiometry_at_100=at_100,
         stoichiometry=stoichiometry,

@@ -15,7 +15,13 @@ import numpy as np
 from ionbridge.applications.cell_rom.export.step_model import Signal, StepModel
 from ionbridge.applications.cell_rom.export.tracing import Traced
 from ionbridge.exceptions import ConfigurationError
-from ionbridge.models.reduced_order import CellROM, ElectrodeTable, NetworkCorrection, Stepper
+from ionbridge.models.reduced_order import (
+    CellROM,
+    ElectrodeTable,
+    NetworkCorrection,
+    Stepper,
+    SummedCorrection,
+)
 from ionbridge.models.reduced_order.stepping import STATE_NAMES
 
 __all__ = ["identifier", "step_model"]
@@ -153,13 +159,16 @@ class _RomStep:
         self.rom = rom
         self.stepper = rom.stepper()
         found = self.stepper.correction
-        if found is not None and not isinstance(found, NetworkCorrection):
+        network = found.source if isinstance(found, SummedCorrection) else found
+        if network is not None and not isinstance(network, NetworkCorrection):
             raise ConfigurationError(
                 f"the learned part of this model is a {type(rom.residual).__name__}, and only networks can be exported. "
                 "Adapt again with a strategy of networks, such as fine_tuning, or with calibrated physics alone."
             )
-        if found is not None:
-            self.stepper.correction = _PlainNetwork(found)
+        plain = None if network is None else _PlainNetwork(network)
+        self.stepper.correction = plain
+        if isinstance(found, SummedCorrection):
+            self.stepper.correction = _PlainSum(plain, found)
         self.level = level
 
     def initial(self, parameters: Any) -> Any:
@@ -210,6 +219,19 @@ def _stoichiometry(electrode: ElectrodeTable, soc: Any) -> Any:
     """As `ElectrodeTable.stoichiometry`, for arrays and recorders."""
     at_0, at_100 = electrode.stoichiometry_at_0, electrode.stoichiometry_at_100
     return at_0 + soc * (at_100 - at_0)
+
+
+class _PlainSum:
+    """A `SummedCorrection` in numpy."""
+
+    def __init__(self, source: _PlainNetwork | None, summed: SummedCorrection) -> None:
+        self.source, self.summed = source, summed
+
+    def __call__(self, features: Any) -> Any:
+        """Correction of shape (n_rows,) [V] from features of shape (n_features, n_rows)."""
+        low, high = (np.asarray(v, dtype=float) for v in (self.summed.low, self.summed.high))
+        added = self.summed.difference(np.clip(features, low, high))
+        return added if self.source is None else self.source(features) + added
 
 
 class _PlainNetwork:
