@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ionbridge.datasets.readers.materials import (
@@ -47,6 +49,61 @@ def test_obelix_and_its_split(data_folder: Path) -> None:
     assert (len(found), int(found.is_limit.sum())) == (599, 37)
     assert {k: len(v) for k, v in found.splits.items()} == {"train": 478, "test": 121}
     assert not found.problems
+
+
+def _raw_em619(folder: Path, data_folder: Path) -> None:
+    """The first and the last rows of em619 in the form of the authors' files."""
+    found = read_em619(data_folder)
+    for label, rows in (("TRAIN", found.splits["train"][:3]), ("TEST", found.splits["test"][:2])):
+        entries = []
+        for row in rows:
+            path, host = found[row], found[row].host
+            atoms = {
+                "lattice_mat": host.lattice.tolist(),
+                "coords": [*path.fractional.tolist(), *host.fractional.tolist()],
+                "elements": [path.ion] * 5 + list(host.elements),
+                "cartesian": False,
+            }
+            entries.append(
+                {
+                    "class": path.structure_class,
+                    "sys_name": path.name,
+                    "target": found.barriers[row],
+                    "atoms": atoms,
+                }
+            )
+        (folder / f"RAW-Em-5-images-{label}.json").write_text(json.dumps(entries))
+
+
+def test_em619_as_downloaded(data_folder: Path, tmp_path: Path) -> None:
+    whole = read_em619(data_folder)
+    _raw_em619(tmp_path, data_folder)
+    found = read_em619(tmp_path)
+    assert {k: v.tolist() for k, v in found.splits.items()} == {"train": [0, 1, 2], "test": [3, 4]}
+    assert found[0].sha256 == whole[int(whole.splits["train"][0])].sha256
+    assert found.barriers[3] == whole.barriers[whole.splits["test"][0]]
+    (tmp_path / "RAW-Em-5-images-TEST.json").write_text('[{"sys_name": "x"}]')
+    with pytest.raises(DataError, match=r"entry 1 of .*TEST\.json is not one of em619"):
+        read_em619(tmp_path)
+
+
+def test_other_sets_as_downloaded(data_folder: Path, tmp_path: Path) -> None:
+    whole = pd.read_csv(data_folder / "obelix" / "obelix.csv").head(40)
+    raw = whole.drop(columns=["split", "censored", "sigma_S_cm"])
+    raw.to_csv(tmp_path / "all.csv", index=False)
+    for label in ("train", "test"):
+        raw[whole["split"] == label].to_csv(tmp_path / f"{label}.csv", index=False)
+    found = read_obelix(tmp_path)
+    np.testing.assert_allclose(found.conductivity, whole["sigma_S_cm"])
+    assert len(found.splits["train"]) == (whole["split"] == "train").sum()
+    assert found.is_limit.sum() == whole["censored"].sum()
+    electrodes = pd.read_csv(data_folder / "mp_electrodes" / "electrodes.csv.gz", nrows=20)
+    electrodes.to_csv(tmp_path / "data_2019_12_03.csv", index=False)
+    assert len(read_mp_electrodes(tmp_path)) == electrodes["average_voltage"].between(-0.5, 6.5).sum()
+    pytest.importorskip("openpyxl", reason="needs the extra for spreadsheets")
+    liquids = pd.read_csv(data_folder / "calisol23" / "calisol23.csv.gz", nrows=20)
+    liquids.drop(columns="suspect_units").to_excel(tmp_path / "calisol23.xlsx", index=False)
+    assert len(read_calisol23(tmp_path, keep_odd_sources=True)) == (liquids["k"] > 0).sum()
 
 
 def test_odd_sources_needs_two_others() -> None:

@@ -533,7 +533,7 @@ def read_source(
         If values are missing.
     """
     path = Path(path)
-    if (path / "paths.jsonl.gz").is_file() and (path / "barriers.csv").is_file():
+    if any((path / file).is_file() for file in ("paths.jsonl.gz", "RAW-Em-5-images-TRAIN.json")):
         from ionbridge.datasets.readers.materials.em619 import read_em619
 
         return migration_entries(read_em619(path), output, "em619")

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from ionbridge.datasets.base import Domain, Provenance
 from ionbridge.datasets.problems import Problem
-from ionbridge.datasets.readers.materials.locations import folder_of
+from ionbridge.datasets.readers.materials.locations import file_of, folder_of
 from ionbridge.exceptions import DataError
 
 __all__ = ["ElectrolyteSet", "odd_sources", "read_calisol23"]
 
+_FILES = ("calisol23.csv.gz", "calisol23.xlsx")  # collected, as downloaded
 _SALTS = {"LiN(CF3SO2)2": "LiTFSI"}  # two names of one salt
 _FIRST = ("doi", "k", "T", "c", "salt", "c units", "solvent ratio type")
 FACTOR = 20.0  # a source this far from the others at like conditions has a unit wrong
@@ -73,10 +74,8 @@ def read_calisol23(path: str | Path | None = None, keep_odd_sources: bool = Fals
     DataError
         If the file or its columns are missing.
     """
-    file = folder_of("calisol23", path) / "calisol23.csv.gz"
-    if not file.exists():
-        raise DataError(f"{file} does not exist; expected the table of CALiSol-23.")
-    frame = pd.read_csv(file)
+    file = file_of(folder_of("calisol23", path), _FILES, "table of CALiSol-23")
+    frame = pd.read_excel(file) if file.suffix == ".xlsx" else pd.read_csv(file)
     missing = [name for name in _FIRST if name not in frame.columns]
     if missing:
         raise DataError(f"{file} lacks the columns {missing}; it is not the table of CALiSol-23.")

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ionbridge.datasets.base import Domain, Provenance
-from ionbridge.datasets.readers.materials.locations import folder_of
+from ionbridge.datasets.readers.materials.locations import file_of, folder_of
 from ionbridge.datasets.structures import parse_formula
 from ionbridge.datasets.table import Table
 from ionbridge.exceptions import DataError
@@ -19,6 +19,7 @@ from ionbridge.exceptions import DataError
 __all__ = ["read_mp_electrodes"]
 
 VOLTAGES = (-0.5, 6.5)  # [V]; other values are failed calculations
+_FILES = ("electrodes.csv.gz", "data_2019_12_03.csv")  # collected, as downloaded
 _COLUMNS = {
     "battery_id": "sample_id",
     "formula_charge": "charged_formula",
@@ -51,9 +52,7 @@ def read_mp_electrodes(path: str | Path | None = None) -> Table:
     DataError
         If the file or its columns are missing.
     """
-    file = folder_of("mp_electrodes", path) / "electrodes.csv.gz"
-    if not file.exists():
-        raise DataError(f"{file} does not exist; expected the table of insertion electrodes.")
+    file = file_of(folder_of("mp_electrodes", path), _FILES, "table of insertion electrodes")
     frame = pd.read_csv(file)
     missing = [name for name in list(_COLUMNS)[:8] if name not in frame.columns]
     if missing:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ionbridge.datasets.base import Domain, Provenance
 from ionbridge.datasets.problems import Problem
-from ionbridge.datasets.readers.materials.locations import folder_of
+from ionbridge.datasets.readers.materials.locations import file_of, folder_of
 from ionbridge.datasets.structures import Formula, StructureSet, check_formulas, read_structures
 from ionbridge.datasets.structures.disorder import Disorder
 from ionbridge.exceptions import DataError
@@ -22,6 +22,7 @@ from ionbridge.exceptions import DataError
 __all__ = ["SolidElectrolyteSet", "read_obelix", "read_obelix_structures"]
 
 _NEEDED = ("ID", "Reduced Composition", "sigma_S_cm", "split", "Family", "Space group #")
+_MEASURED = "Ionic conductivity (S cm-1)"  # a number, or ``<1E-10``
 _CELL = ("a", "b", "c", "alpha", "beta", "gamma")
 
 
@@ -61,7 +62,7 @@ class SolidElectrolyteSet:
 
 
 def read_obelix(path: str | Path | None = None) -> SolidElectrolyteSet:
-    """Read ``obelix.csv`` of the folder ``obelix``.
+    """Read the folder ``obelix``: ``obelix.csv``, or ``all.csv``, ``train.csv`` and ``test.csv`` as downloaded.
 
     Parameters
     ----------
@@ -72,10 +73,9 @@ def read_obelix(path: str | Path | None = None) -> SolidElectrolyteSet:
     DataError
         If the file or its columns are missing.
     """
-    file = folder_of("obelix", path) / "obelix.csv"
-    if not file.exists():
-        raise DataError(f"{file} does not exist; expected the table of OBELiX.")
-    frame = pd.read_csv(file)
+    folder = folder_of("obelix", path)
+    file = file_of(folder, ("obelix.csv", "all.csv"), "table of OBELiX")
+    frame = pd.read_csv(file) if file.name == "obelix.csv" else _collected(folder)
     missing = [name for name in _NEEDED if name not in frame.columns]
     if missing:
         raise DataError(f"{file} lacks the columns {missing}; it is not the table of OBELiX.")
@@ -120,7 +120,25 @@ def read_obelix_structures(path: str | Path | None = None, disorder: Disorder = 
     MissingExtraError
         If pymatgen is not installed.
     """
-    return read_structures(folder_of("obelix", path) / "cifs.zip", ion="Li", disorder=disorder)
+    folder = folder_of("obelix", path)
+    archive = file_of(folder, ("cifs.zip", "all_cifs.zip"), "archive of crystals")
+    return read_structures(archive, ion="Li", disorder=disorder)
+
+
+def _collected(folder: Path) -> pd.DataFrame:
+    """The downloaded table with conductivities as numbers, limits marked, and the published split."""
+    frame = pd.read_csv(folder / "all.csv")
+    missing = [name for name in ("ID", _MEASURED) if name not in frame.columns]
+    if missing:
+        raise DataError(f"{folder / 'all.csv'} lacks the columns {missing}; it is not the table of OBELiX.")
+    text = frame[_MEASURED].astype(str).str.strip()
+    frame["censored"] = text.str.startswith("<")
+    frame["sigma_S_cm"] = pd.to_numeric(text.str.lstrip("<"), errors="coerce")
+    frame["split"] = ""
+    for label in ("train", "test"):
+        part = pd.read_csv(file_of(folder, (f"{label}.csv",), f"published {label} rows"))
+        frame.loc[frame["ID"].isin(part["ID"]), "split"] = label
+    return frame
 
 
 def _truth(column: pd.Series | None, n_rows: int) -> NDArray[np.bool_]:
