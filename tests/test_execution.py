@@ -21,7 +21,9 @@ from ionbridge.execution import (
     SerialExecutor,
     one_thread,
     open_executor,
+    progress_shown,
     run_tasks,
+    watched,
 )
 
 TASKS = {f"task-{i}": (i,) for i in range(5)}
@@ -229,3 +231,11 @@ def test_a_program_ends_soon_after_ctrl_c(tmp_path: Path, delay: float) -> None:
     finally:
         program.stdout.close()
         program.kill()
+
+
+def test_watched_loops_have_a_bar_where_progress_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(watched([1, 2], "models")) == [1, 2]
+    assert capsys.readouterr().err == ""
+    with progress_shown():
+        assert list(watched([1, 2], "models")) == [1, 2]
+    assert "models: 100%" in capsys.readouterr().err

@@ -14,13 +14,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ionbridge.exceptions import ConfigurationError, DataError, IonBridgeError
 from ionbridge.plugins import import_extra
@@ -33,7 +34,9 @@ __all__ = [
     "available_cores",
     "one_thread",
     "open_executor",
+    "progress_shown",
     "run_tasks",
+    "watched",
 ]
 
 logger = logging.getLogger(__name__)
@@ -425,6 +428,31 @@ def _submit(executor: Executor, function: Callable[..., Any], args: tuple[Any, .
         future: Future[Any] = Future()
         future.set_exception(error)
         return future
+
+
+_Item = TypeVar("_Item")
+_shows_progress: ContextVar[bool] = ContextVar("shows_progress", default=False)
+
+
+@contextmanager
+def progress_shown(shown: bool = True) -> Iterator[None]:
+    """Show a bar on stderr for every `watched` loop inside, such as over the models of an average."""
+    token = _shows_progress.set(shown)
+    try:
+        yield
+    finally:
+        _shows_progress.reset(token)
+
+
+def watched(items: Collection[_Item], label: str) -> Iterator[_Item]:
+    """Iterate over `items`, with a bar inside `progress_shown`."""
+    if not _shows_progress.get():
+        yield from items
+        return
+    with _progress_bar(len(items), 0, label, True) as bar:
+        for item in items:
+            yield item
+            bar.update()
 
 
 def _progress_bar(total: int, initial: int, label: str, shown: bool) -> Any:

@@ -76,6 +76,7 @@ def _train(
     Some of them must have been cycled to their end; the others count as having lived longer than their test.
     """
     from ionbridge.applications.lifetime import LifetimeModel, load_cells, require_distinct
+    from ionbridge.execution import progress_shown
     from ionbridge.library import ModelLibrary
 
     library = ModelLibrary()
@@ -86,7 +87,8 @@ def _train(
     others = load_cells(source) if source else ()
     require_distinct([*records, *others])
     console.note(f"learning from {len(records) + len(others)} cells; this may take some minutes")
-    model = LifetimeModel(**settings).fit(records, others)
+    with progress_shown(console.progress):
+        model = LifetimeModel(**settings).fit(records, others)
     card = library.save(model, name, overwrite=overwrite)
     told = {
         "model": card.name,

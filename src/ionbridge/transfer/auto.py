@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import clone
 
+from ionbridge.execution import watched
 from ionbridge.models import FloatArray, Forest, GaussianProcess
 from ionbridge.models.cross_fitted import gradient_boosting
 from ionbridge.models.folds import assign_folds
@@ -101,7 +102,7 @@ class Auto(AbstractStrategy):
         if source is None and len(problem.y_source):
             source = self.prepare_source(problem.X_source, problem.y_source, problem.random_state)
         fitted = {}
-        for name, member in self._members().items():
+        for name, member in watched(self._members().items(), "models"):
             own = source.get(name) if isinstance(source, Mapping) else source
             part = replace(problem, source_model=None if member.needs == "nothing" else own)
             if member.needs == "nothing" or part.has_source:
