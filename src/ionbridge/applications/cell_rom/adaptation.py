@@ -37,6 +37,7 @@ Array = NDArray[np.float64]
 Physics = Literal["given", "calibrated", "none", "flat"]
 _LEAST_ERROR = 2e-4  # smaller errors are alike [V]
 N_BLOCKS = 4  # parts that a single series is cut into, each left out in turn
+FEWEST_PROFILES = 3  # that the blocks of one or two series stand for in a voltage band
 GP_ROWS = 300
 CALIBRATED_SERIES = 8  # evenly spread over those given; more do not sharpen a handful of numbers
 
@@ -381,7 +382,7 @@ def _with_band(
     rmse = _group_rmse(error, groups)
     return replace(
         rom,
-        band=VoltageBand.of_errors(error, features, groups, n_series),
+        band=VoltageBand.of_errors(error, features, groups, max(n_series, FEWEST_PROFILES)),
         figures={**rom.figures, "out_of_profile_rmse_mV": 1e3 * float(rmse.mean())},
     )
 
