@@ -203,7 +203,7 @@ def close_loop(
     rounds: list[Round] = []
     by_name = {entry.name: entry for entry in candidates.entries}
     result = _ranked(candidates, known, goal, source, raw, failed, Calibration(), shown, settings)
-    overlap = _overlap(known, by_name, engine, executor, cache, progress) if rescale else {}
+    overlap = _overlap(known, by_name, engine, goal, executor, cache, progress) if rescale else {}
     while len(raw) + len(failed) < n_runs:
         names = [n for n in result.next_names if n not in failed][
             : min(batch, n_runs - len(raw) - len(failed))
@@ -281,6 +281,7 @@ def _overlap(
     known: Mapping[str, float],
     by_name: Mapping[str, Entry],
     engine: AbstractMaterialEngine,
+    goal: Goal,
     executor: Executor | None,
     cache: Path | None,
     progress: bool,
@@ -297,8 +298,7 @@ def _overlap(
     if len(chosen) < MIN_OVERLAP:
         return {}
     outcome, _ = _run(chosen, by_name, engine, executor, cache, progress)
-    output = engine.output_names[0]
-    return {name: result.values[output] for name, result in outcome.results.items()}
+    return {name: result.values[goal.quantity_name] for name, result in outcome.results.items()}
 
 
 def _calibrated(
