@@ -482,7 +482,7 @@ def target_only_blend(has_prior: bool = False, space: Space = "auto", seed: int 
     if has_prior:
         members["prior"] = PriorValue(random_state=seed)
         weights["prior"] = 0.15
-    return Blend(members, weights, prior_rows=100.0, space=space, random_state=seed)
+    return Blend(members, weights, prior_rows=500.0, space=space, random_state=seed)
 
 
 def pooling(has_prior: bool, space: Space = "auto", seed: int = 0) -> WeightedPooling:
