@@ -17,14 +17,29 @@ from ionbridge.applications.cell_rom.export import (
     write_onnx_profile,
 )
 from ionbridge.exceptions import ConfigurationError
-from ionbridge.models.reduced_order import FEATURES, CellROM
+from ionbridge.models.reduced_order import FEATURES, CellROM, fit_difference
 
 from .tiny_rom import tiny_cell, tiny_profile, tiny_rom
 
 pytest.importorskip("fmpy")
 pytest.importorskip("onnxruntime")
+
+
+def measured_rom() -> CellROM:
+    """A network, and what two measured rates differ by."""
+    rom = tiny_rom()
+    features = np.zeros((80, len(FEATURES)))
+    features[:, FEATURES.index("soc")] = np.tile(np.linspace(0, 1, 40), 2)
+    features[:, FEATURES.index("rate")] = np.repeat([-0.2, -2.0], 40)
+    residual = fit_difference(
+        rom.residual, rom.low, rom.high, features, 0.02 * features[:, 0], np.repeat([0, 1], 40)
+    )
+    return replace(rom, residual=residual)
+
+
 ROMS = {
     "network": lambda: tiny_rom(),
+    "measured": measured_rom,
     "hysteresis": lambda: replace(tiny_rom(0.02), hysteresis=-1.0, soc_shift=0.01),
     "physics": lambda: CellROM(tiny_cell()),
 }
@@ -66,7 +81,7 @@ def test_step_model_agrees_with_the_model_itself(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["network", "hysteresis"])
+@pytest.mark.parametrize("name", ["network", "hysteresis", "measured"])
 def test_fmu_and_onnx_agree_with_python(name: str, tmp_path: Path) -> None:
     model = step_model(ROMS[name](), name)
     time, inputs = held_inputs()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ionbridge.datasets.profiles import Profile
 from ionbridge.exceptions import ConfigurationError, DataError
 from ionbridge.models.reduced_order import FEATURES, STATE_NAMES, CellROM, Stepper
+from ionbridge.models.reduced_order.rollout import Batch, rollout
 from ionbridge.models.reduced_order.stepping import N_MODES, mode_roots
 
 from .cells import made_up_cell, steps
@@ -83,6 +86,21 @@ def test_a_batch_equals_its_profiles_one_by_one() -> None:
     for profile, soc, run in zip(profiles, (0.4, 0.5, 0.6), together, strict=True):
         alone = rom.simulate(profile, soc).series
         assert np.allclose(run.series.voltage, alone.voltage, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_profiles", [2, 20])
+def test_windows_of_steps_equal_single_steps(n_profiles: int) -> None:
+    cell = replace(made_up_cell(), hysteresis=0.01)
+    stepper = Stepper(cell)
+    batch = Batch.of([steps(seed) for seed in range(n_profiles)], cell.capacity)
+    start = np.linspace(0.3, 0.7, n_profiles)
+    found = rollout(stepper, batch, start, batch.ambient[0], keep=("voltage", "soc", "features"))
+    state = stepper.initial_state(start, batch.ambient[0])
+    for i in range(len(batch.dt)):
+        state, out = stepper.step(state, batch.rate[i], batch.ambient[i], batch.dt[i], batch.mean_rate[i])
+        assert np.abs(found["voltage"][i] - out.voltage).max() < 1e-6
+        assert np.abs(found["temperature"][i] - state[1]).max() < 1e-3
+        assert np.abs(found["features"][:, i] - out.features).max() < 1e-3
 
 
 def test_single_precision_agrees_to_a_tenth_of_a_millivolt() -> None:

@@ -159,7 +159,7 @@ def check_sign(current: Array, voltage: Array, owner: str) -> None:
         if agreement < -0.5:
             raise DataError(
                 f"'current' of {owner} has the wrong sign: at {int(large.sum())} jumps the voltage moves against the "
-                "current. Here a positive current charges the cell; {_SIGN_ADVICE}"
+                f"current. Here a positive current charges the cell; {_SIGN_ADVICE}"
             )
         return
     if current.min() < -0.1 * scale and current.max() > 0.1 * scale:
