@@ -14,7 +14,7 @@ import click
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.options import executor_option, load_model, require_free_name, seed_option
 from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
-from ionbridge.cli.parsing import LEVEL, MODEL, RANGE, SETTING, STRATEGY, resolved
+from ionbridge.cli.parsing import IMAGE, LEVEL, MODEL, RANGE, SETTING, STRATEGY, resolved
 
 __all__ = ["command"]
 
@@ -193,9 +193,7 @@ def _train(console: Console, histories: Path, **settings: Any) -> None:
 @make_command("adapt", "ionbridge ageing adapt nmc.json lfp.json --name lfp-ageing", command)
 @click.argument("source", type=IN_FILE)
 @click.argument("target", type=IN_FILE)
-@click.option(
-    "--strategy", type=STRATEGY, default="auto", show_default=True, help="How the source is used."
-)
+@click.option("--strategy", type=STRATEGY, default="auto", show_default=True, help="How the source is used.")
 @_learning_options
 def _adapt(console: Console, source: Path, target: Path, **settings: Any) -> None:
     """Adapt what SOURCE histories teach to the few histories of TARGET."""
@@ -210,9 +208,9 @@ def _learn(
     from ionbridge.physics.cells.ageing_histories import load_histories
 
     require_free_name(name, overwrite)
-    model = AgeingModel(**settings).fit(
-        load_histories(target), None if source is None else load_histories(source)
-    )
+    histories = load_histories(target)
+    others = None if source is None else load_histories(source)
+    model = AgeingModel(**settings).fit(histories, others)
     card = ModelLibrary().save(
         model,
         name,
@@ -222,8 +220,9 @@ def _learn(
         notes="Learned from simulated histories. " + " ".join(f"{text}." for text in model.assumptions_),
         overwrite=overwrite,
     )
-    headers = ["indicator", "error [%]", "target alone [%]"]
-    rows = [(key, 100 * value, 100 * model.errors_target_only_[key]) for key, value in model.errors_.items()]
+    alone = model.errors_target_only_
+    headers = ["indicator", "error [%]", *(["target alone [%]"] if others else [])]
+    rows = [(k, 100 * v, *([100 * alone[k]] if others else [])) for k, v in model.errors_.items()]
     payload = {
         "model": card.name,
         "verdict": model.verdict_,
@@ -247,7 +246,7 @@ def _learn(
 @click.option("--set", "settings", type=SETTING, multiple=True, help="A condition of one cell; repeatable.")
 @click.option("--level", type=LEVEL, help="Coverage of the intervals; by default, the model's own.")
 @click.option("--out", type=FILE, help="Write the table to this CSV file.")
-@click.option("--plot", type=FILE, help="Draw trajectories with intervals to this image.")
+@click.option("--plot", type=IMAGE, help="Draw trajectories with intervals to this image.")
 def _predict(
     console: Console,
     model: str,
@@ -261,33 +260,52 @@ def _predict(
 
     What is not given is as in the parameter set: 0.5C charge, 1C discharge, 25 degC, full depth.
     """
-    from ionbridge.applications.cell_rom.ageing import AgeingModel
     from ionbridge.applications.cell_rom.ageing_plots import plot_ageing
     from ionbridge.physics.cells.ageing import AgeingConditions
     from ionbridge.physics.cells.ageing_histories import by_field
 
-    fitted = load_model(model)
-    if not isinstance(fitted, AgeingModel):
-        raise click.UsageError(f"{model} is not a model of ageing; make one with 'ionbridge ageing adapt'.")
+    fitted = _ageing_model(model)
     if (conditions is None) == (not settings):
         raise click.UsageError("give either a file of CONDITIONS or one or more --set.")
     if conditions is None:
         known = {item.name: item for item in fitted.inputs}
         rows: Any = [AgeingConditions(**by_field(resolved(_known(settings, known), known)))]
     else:
-        from ionbridge.datasets import read_new_rows
-
-        rows = read_new_rows(conditions, fitted.inputs).table
+        rows = _conditions_of(conditions, console)
     prediction = fitted.predict(rows, level=level)
     table = prediction.end_table()
     headers, values = list(table.columns), table.to_numpy(dtype=object).tolist()
     if out is not None:
         write_csv(out, headers, values)
-    console.result({"model": model, **prediction.to_dict()}, _readable(prediction, fitted.n_cycles))
-    if out is not None:
-        console.saved("table", out)
     if plot is not None:
-        console.saved("plot", plot_ageing(prediction, plot))
+        plot_ageing(prediction, plot)
+    console.result({"model": model, **prediction.to_dict()}, _readable(prediction, fitted.n_cycles))
+    for i, reason in enumerate(prediction.reasons):
+        if reason:
+            console.note(f"cell {i + 1} is unlike the histories learned from: {reason}")
+    for label, path in (("table", out), ("plot", plot)):
+        if path is not None:
+            console.saved(label, path)
+
+
+def _ageing_model(name: str) -> Any:
+    from ionbridge.applications.cell_rom.ageing import AgeingModel
+
+    fitted = load_model(name)
+    if not isinstance(fitted, AgeingModel):
+        raise click.UsageError(f"{name} is not a model of ageing; make one with 'ionbridge ageing adapt'.")
+    return fitted
+
+
+def _conditions_of(path: Path, console: Console) -> Any:
+    from ionbridge.applications.cell_rom.ageing_conditions import read_conditions
+
+    given = read_conditions(path)
+    if given.assumed:
+        console.note(f"as in the parameter set, since {path.name} lacks them: {', '.join(given.assumed)}")
+    if given.unused:
+        console.note(f"not used: {', '.join(given.unused)}")
+    return given.frame
 
 
 def _known(settings: Sequence[tuple[str, Any]], known: Any) -> dict[str, Any]:
@@ -296,16 +314,25 @@ def _known(settings: Sequence[tuple[str, Any]], known: Any) -> dict[str, Any]:
     for name, _ in settings:
         if name not in known:
             raise UnknownNameError.for_name(name, known, "condition")
+    if len(dict(settings)) < len(settings):
+        names = [name for name, _ in settings]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise click.UsageError(
+            f"--set gives {twice} more than once; for several cells give a file of CONDITIONS."
+        )
     return dict(settings)
 
 
 def _readable(prediction: Any, n_cycles: float) -> str:
+    from ionbridge.applications.cell_rom.ageing_indicators import AGEING_INDICATORS
+
     rows = []
-    for i, reason in enumerate(prediction.reasons or [""] * len(prediction.in_domain)):
+    for i, inside in enumerate(prediction.in_domain):
         for name in prediction.mean:
             low, high = prediction.lower[name][i, -1], prediction.upper[name][i, -1]
-            rows.append((i + 1, name, prediction.mean[name][i, -1], low, high, reason))
-    headers = ["cell", "indicator", "value", "lower", "upper", "outside because"]
+            label = AGEING_INDICATORS[name].quantity.label
+            rows.append((i + 1, label, prediction.mean[name][i, -1], low, high, "yes" if inside else "no"))
+    headers = ["cell", "indicator", "value", "lower", "upper", "like the histories"]
     level = f"{100 * prediction.level:g} % interval"
     return f"after {n_cycles:g} equivalent cycles, with {level}\n{format_table(headers, rows)}"
 
@@ -315,10 +342,13 @@ def _readable(prediction: Any, n_cycles: float) -> str:
 @click.argument("histories", type=IN_FILE)
 def _evaluate(console: Console, model: str, histories: Path) -> None:
     """Compare MODEL with HISTORIES that it has not seen."""
-    from ionbridge.applications.cell_rom.ageing import evaluate_ageing
+    from ionbridge.applications.cell_rom.ageing import doubts, evaluate_ageing
     from ionbridge.physics.cells.ageing_histories import load_histories
 
-    table = evaluate_ageing(load_model(model), load_histories(histories))
+    fitted, given = _ageing_model(model), load_histories(histories)
+    table = evaluate_ageing(fitted, given)
+    for text in doubts(fitted, given):
+        console.note(f"warning: {text}")
     headers = ["indicator", "error at the end [%]", "error at half [%]", "coverage [-]", "histories"]
     payload = {"model": model, "indicators": table.set_index("indicator").to_dict("index")}
     console.result(payload, format_table(headers, table.to_numpy(dtype=object).tolist()))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FOLDER",
     "GOAL",
+    "IMAGE",
     "LEVEL",
     "MODEL",
     "NAMES",
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
+_IMAGE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".tif", ".webp")
 LEVEL = click.FloatRange(0, 1, min_open=True, max_open=True)
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -150,6 +152,18 @@ class _Range(click.ParamType):
         return name, _in_known_unit(name, (low, high), unit)
 
 
+class _Image(click.Path):
+    """A file that a plot can be drawn to."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(str(super().convert(value, param, ctx)))
+        if path.suffix.lower() not in _IMAGE_SUFFIXES:
+            self.fail(
+                f"expected a file that ends in {', '.join(_IMAGE_SUFFIXES)}; got {path.name!r}.", param, ctx
+            )
+        return path
+
+
 class _Model(click.ParamType):
     """The name of a saved model, completed by the shell, or the folder of an exported one."""
 
@@ -250,3 +264,4 @@ NAMES, SIZES = _Names(), _Sizes()
 STRATEGY, STRATEGIES = _Strategy(), _Strategies()
 SETTING, GOAL, RANGE = _Setting(), _Setting("max", "min", takes_ranges=True), _Range()
 MODEL = _Model()
+IMAGE = _Image(dir_okay=False, path_type=Path)

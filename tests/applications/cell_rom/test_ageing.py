@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ionbridge.applications.cell_rom.ageing import AgeingModel, evaluate_ageing
+from ionbridge.applications.cell_rom.ageing_conditions import conditions_frame
 from ionbridge.applications.cell_rom.ageing_indicators import AGEING_INDICATORS, indicator_table
-from ionbridge.exceptions import ConfigurationError, InsufficientDataError, UnknownNameError
+from ionbridge.exceptions import ConfigurationError, DataError, InsufficientDataError, UnknownNameError
 from ionbridge.library import ModelLibrary
 from ionbridge.physics.cells.ageing import AgeingConditions, AgeingHistory
 from ionbridge.physics.cells.ageing_histories import AgeingHistories, ageing_design
@@ -115,3 +116,23 @@ def test_saved_model_predicts_the_same(model, tmp_path):
     assert len(card.outputs) == len(NAMES)
     again = library.load("ageing").predict([AgeingConditions(charge_rate=0.3)])
     assert again.to_dict() == model.predict([AgeingConditions(charge_rate=0.3)]).to_dict()
+
+
+def test_too_short_histories_are_told_with_the_remedy():
+    short = _histories("LFP", 4, n_cycles=100.0)
+    with pytest.raises(InsufficientDataError, match="3 of them reach 100: ask for no more cycles"):
+        AgeingModel(indicators=NAMES).fit(short)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("depth_of_discharge", 80.0, "row 1, column 'depth_of_discharge'.*percent"),
+        ("cell_temperature", 25.0, "Is it in degC"),
+        ("sei_rate", 1e4, "expected 0.01 to 100; got 10000"),
+    ],
+)
+def test_conditions_beyond_the_limits_are_refused(model, column, value, message):
+    frame = conditions_frame([AgeingConditions()]).assign(**{column: value})
+    with pytest.raises(DataError, match=message):
+        model.predict(frame)

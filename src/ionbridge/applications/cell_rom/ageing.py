@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ionbridge.applications.cell_rom.ageing_conditions import conditions_frame
 from ionbridge.applications.cell_rom.ageing_indicators import AGEING_INDICATORS, indicator_table
 from ionbridge.applications.cell_rom.ageing_strategies import RateLawInputs
 from ionbridge.datasets import Table
@@ -25,7 +26,7 @@ from ionbridge.quantities import Quantity
 from ionbridge.transfer import TransferModel
 from ionbridge.transfer.base import TransferProblem
 
-__all__ = ["AgeingModel", "AgeingPrediction", "evaluate_ageing"]
+__all__ = ["AgeingModel", "AgeingPrediction", "doubts", "evaluate_ageing"]
 
 FloatArray = NDArray[np.float64]
 MIN_TARGET = 3
@@ -131,7 +132,14 @@ class AgeingModel(BaseEstimator):
             If an indicator is not known.
         InsufficientDataError
             If fewer than three target histories, or no source history, reach `n_cycles`.
+        DataError
+            If source and target share histories.
         """
+        if source is not None and _shared(source, _conditions_of(target)) and source.domain == target.domain:
+            raise DataError(
+                f"source and target share histories of {target.chemistry} by {target.model}; the source must be another "
+                "chemistry or model, or the target would be judged by what it knows."
+            )
         names = tuple(AGEING_INDICATORS) if self.indicators is None else tuple(self.indicators)
         for name in names:
             if name not in AGEING_INDICATORS:
@@ -140,7 +148,7 @@ class AgeingModel(BaseEstimator):
         if n_whole < MIN_TARGET:
             raise InsufficientDataError(
                 f"an ageing model needs at least {MIN_TARGET} target histories that reach {self.n_cycles:g} "
-                f"equivalent cycles; got {n_whole} of {len(target)}."
+                f"equivalent cycles; got {n_whole} of {len(target)}. {_remedy(target, MIN_TARGET)}"
             )
         self.ends_, self.shapes_ = {}, {}
         self.errors_, self.errors_target_only_ = {}, {}
@@ -221,10 +229,12 @@ class AgeingModel(BaseEstimator):
         ------
         ConfigurationError
             If a cycle lies outside 0 to `n_cycles`: a power law must not be extrapolated.
+        DataError
+            If there are no conditions, or a value lies beyond what a history can have.
         """
         check_is_fitted(self, "ends_")
         points = self._points(equivalent_cycles)
-        rows = _rows(conditions)
+        rows = conditions_frame(conditions)
         mean, lower, upper = {}, {}, {}
         inside = np.ones(0, dtype=bool)
         reasons: tuple[str, ...] = ()
@@ -262,13 +272,15 @@ class AgeingModel(BaseEstimator):
         return points
 
 
-def _rows(conditions: Table | pd.DataFrame | Sequence[AgeingConditions]) -> Table | pd.DataFrame:
-    if isinstance(conditions, Table | pd.DataFrame):
-        return conditions
-    if not len(conditions):
-        raise DataError("'conditions' of AgeingModel.predict must name at least one cell; got none.")
-    frame = pd.DataFrame([item.to_dict() for item in conditions])
-    return frame.rename(columns={name: item.name for name, item in CONDITIONS.items()})
+def _remedy(histories: AgeingHistories, n_needed: int) -> str:
+    """Say up to which cycle enough histories reach."""
+    ends = sorted((h.equivalent_cycles[-1] for h in histories.histories), reverse=True)
+    if len(ends) < n_needed:
+        return f"Generate {n_needed - len(ends)} more."
+    return (
+        f"{n_needed} of them reach {np.floor(ends[n_needed - 1]):g}: ask for no more cycles than that (n_cycles, "
+        "--cycles), or generate longer ones."
+    )
 
 
 def _verdict(names: Sequence[str], helped: Sequence[FloatArray]) -> str:
@@ -306,3 +318,25 @@ def evaluate_ageing(model: AgeingModel, histories: AgeingHistories) -> pd.DataFr
         inside = (found.lower[name] <= truth) & (truth <= found.upper[name])
         rows.append((name, error[1], error[0], float(inside[:, 1].mean()), len(whole)))
     return pd.DataFrame(rows, columns=["indicator", "error_end", "error_half", "coverage", "n_histories"])
+
+
+def doubts(model: AgeingModel, histories: AgeingHistories) -> tuple[str, ...]:
+    """Why a comparison of a model with histories may say nothing about new cells; one sentence each."""
+    found = []
+    learned = model.target_domain_["name"]
+    if histories.domain.name != learned:
+        found.append(f"the model is of {learned}, the histories are of {histories.domain.name}")
+    n_known = _shared(histories, next(iter(model.ends_.values())).X_target_)
+    if n_known and histories.domain.name == learned:
+        found.append(f"the model learned from {n_known} of these {len(histories)} histories")
+    return tuple(found)
+
+
+def _conditions_of(histories: AgeingHistories) -> FloatArray:
+    return np.array([list(h.conditions.to_dict().values()) for h in histories.histories])
+
+
+def _shared(histories: AgeingHistories, conditions: FloatArray) -> int:
+    """Count the histories whose conditions are among others, shape (n_rows, n_inputs)."""
+    known = {tuple(row) for row in conditions.round(9).tolist()}
+    return sum(tuple(row) in known for row in _conditions_of(histories).round(9).tolist())

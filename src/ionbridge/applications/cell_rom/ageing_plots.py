@@ -14,7 +14,10 @@ MOST_LABELS = 8
 
 
 def plot_ageing(prediction: AgeingPrediction, path: str | Path) -> Path:
-    """Draw every indicator over equivalent cycles with its interval, one line a cell, to an image file."""
+    """Draw every indicator over equivalent cycles with its interval to an image file.
+
+    One line a cell, dashed where its conditions are unlike those of the histories.
+    """
     figure_module = import_extra("matplotlib.figure", "report")
     names = list(prediction.mean)
     n_columns = min(4, len(names))
@@ -22,10 +25,13 @@ def plot_ageing(prediction: AgeingPrediction, path: str | Path) -> Path:
     figure = figure_module.Figure(figsize=(3.2 * n_columns, 2.7 * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for panel, name in zip(axes.ravel(), names, strict=False):
-        for i in range(len(prediction.in_domain)):
-            style = "-" if prediction.in_domain[i] else "--"
+        for i, is_inside in enumerate(prediction.in_domain):
+            label = f"cell {i + 1}" + ("" if is_inside else " (unlike the histories)")
             (line,) = panel.plot(
-                prediction.equivalent_cycles, prediction.mean[name][i], style, label=f"cell {i + 1}"
+                prediction.equivalent_cycles,
+                prediction.mean[name][i],
+                "-" if is_inside else "--",
+                label=label,
             )
             panel.fill_between(
                 prediction.equivalent_cycles,
