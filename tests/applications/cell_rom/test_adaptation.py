@@ -12,7 +12,14 @@ from ionbridge.applications.cell_rom.adaptation import STRATEGIES, AdaptationOpt
 from ionbridge.applications.cell_rom.measured import fit_measured_cell, open_circuit_from_slow_test
 from ionbridge.datasets.profiles import CellSeries, Profile
 from ionbridge.exceptions import ConfigurationError, DataError, InsufficientDataError, UnknownNameError
-from ionbridge.models.reduced_order import CellROM, ReducedCell, correction_network, train_rom
+from ionbridge.models.reduced_order import (
+    FEATURES,
+    CellROM,
+    ReducedCell,
+    correction_network,
+    fit_difference,
+    train_rom,
+)
 from tests.models.reduced_order.cells import made_up_cell, series_of
 
 FAST = AdaptationOptions(factors=("resistance",), max_points=40, epochs=10)
@@ -43,6 +50,20 @@ def test_every_strategy_gives_a_model_with_a_band(strategy: str) -> None:
     assert rom.strategy == strategy
     assert rom.band is not None
     assert np.isfinite(rmse(rom, series))
+
+
+@pytest.mark.parametrize("strategy", ["zero_shot", "head", "measured_difference"])
+def test_what_was_measured_on_the_source_is_not_passed_on(strategy: str) -> None:
+    series = series_of(target(), range(20, 23), bias=0.02)
+    plain, few = source(), AdaptationOptions(factors=(), max_points=20, epochs=3)
+    measured = replace(
+        plain,
+        residual=fit_difference(
+            plain.residual, plain.low, plain.high, np.zeros((9, len(FEATURES))), np.full(9, 0.1), np.arange(9)
+        ),
+    )
+    found = [adapt(rom, target(), series, strategy, few, band=False) for rom in (plain, measured)]
+    assert rmse(found[0], series) == rmse(found[1], series)
 
 
 def test_transfer_beats_physics_and_scratch_where_cells_are_alike() -> None:

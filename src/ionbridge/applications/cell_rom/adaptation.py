@@ -19,6 +19,7 @@ from ionbridge.models import GaussianProcess
 from ionbridge.models.folds import assign_folds
 from ionbridge.models.reduced_order import (
     CellROM,
+    CorrectedByMeasurement,
     ReducedCell,
     TrainedRange,
     TrainingRows,
@@ -259,6 +260,8 @@ def _adapted(
     Calibrations are kept in `known` by `fold`: strategies that differ in the correction share them.
     """
     base = source if source is not None and way.needs_source else CellROM(cell)
+    if base.cell.name != cell.name:
+        base = _without_measured(base)
     if not series:
         return replace(base.for_cell(cell, name), hysteresis=options.hysteresis), None
     found, factors, shift = _physics(way, cell, series, masks, options, {} if known is None else known, fold)
@@ -298,6 +301,7 @@ def _correction(
     if way.correction == "scratch":
         network = correction_network(options.random_state, epochs=4 * options.epochs, n_folds=0)
         return network.fit(X, y)
+    base = _without_measured(base)
     if way.correction == "difference":
         return fit_difference(base.residual, base.low, base.high, X, y, groups)
     if way.correction == "gp":
@@ -321,6 +325,14 @@ def _correction(
         random_state=options.random_state,
     )
     return strategy.fit(X, y, source_model=base.residual)
+
+
+def _without_measured(rom: CellROM) -> CellROM:
+    """The model as its simulations taught it: what was measured on one cell is not passed on."""
+    own = rom.residual
+    if not isinstance(own, CorrectedByMeasurement):
+        return rom
+    return replace(rom, residual=own.source, low=own.low, high=own.high)
 
 
 def _folds(series: Sequence[CellSeries], seed: int) -> list[list[NDArray[np.bool_]]]:
