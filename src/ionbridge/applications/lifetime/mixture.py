@@ -22,19 +22,20 @@ SMALLEST_WIDTH = 0.02  # of log-life: members closer than that agree
 
 
 class WinsorizedAuto(AbstractStrategy):
-    """Weighted mean of log-lives after pulling every member towards their weighted median.
+    """Weighted mean of log-lives after pulling every member towards their median.
 
-    Weights are those of `Auto`. A member whose log-life lies further from the weighted median
+    Weights are those of `Auto`. A member whose log-life lies further from the (weighted) median
     than `width` times the median distance among the training cells counts as if it lay there: a
     linear model that extrapolates wildly for one cell moves the average no more than the next one.
     Width and power were chosen by nested cross-validation inside the MATR and HUST training cells.
-    It needs some dozens of cells: of four, the weighted median is the member that was lucky.
+    The weighted median needs some dozens of cells: of four, it is the member that was lucky.
 
     Parameters
     ----------
     members : strategies by name, as of `Auto`.
     power : how sharply the weights follow the errors, as of `Auto`.
     width : in median distances; 1.5 is about one standard deviation of normal ones.
+    has_weighted_median : whether the members are pulled towards their weighted median; else to the plain one.
     random_state : seed handed to every member.
 
     Attributes
@@ -52,11 +53,13 @@ class WinsorizedAuto(AbstractStrategy):
         members: Mapping[str, AbstractStrategy],
         power: float = 4.0,
         width: float = 1.5,
+        has_weighted_median: bool = True,
         random_state: int = 0,
     ):
         self.members = members
         self.power = power
         self.width = width
+        self.has_weighted_median = has_weighted_median
         self.random_state = random_state
 
     def _made(self) -> Auto:
@@ -88,15 +91,20 @@ class WinsorizedAuto(AbstractStrategy):
     def _fit(self, problem: TransferProblem) -> None:
         self.auto_ = self._made().fit_problem(problem)
         left_out = _log([m.out_of_fold_ for m in self.members_.values()])
-        distance = np.abs(left_out - weighted_median(left_out, self.auto_.fold_weights_))
+        distance = np.abs(left_out - self._middle(left_out, self.auto_.fold_weights_))
         self.width_ = max(self.width * float(np.median(distance)), SMALLEST_WIDTH)
         spread = _spread(left_out, self.auto_.fold_weights_)
         self.usual_spread_ = max(float(np.quantile(spread, USUAL_SHARE)), SMALLEST_WIDTH)
         self.fold_ = self.auto_.fold_
         self.out_of_fold_ = self._average(left_out, self.auto_.fold_weights_)
 
+    def _middle(self, log_lives: FloatArray, weights: FloatArray) -> FloatArray:
+        return (
+            weighted_median(log_lives, weights) if self.has_weighted_median else np.median(log_lives, axis=0)
+        )
+
     def _average(self, log_lives: FloatArray, weights: FloatArray) -> FloatArray:
-        middle = weighted_median(log_lives, weights)
+        middle = self._middle(log_lives, weights)
         pulled = np.clip(log_lives, middle - self.width_, middle + self.width_)
         return np.exp((weights * pulled).sum(axis=0))
 

@@ -14,10 +14,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesRegressor
 
+from ionbridge.applications.lifetime.mixture import WinsorizedAuto
 from ionbridge.applications.lifetime.stage import LifeStage
 from ionbridge.models import CrossFitted, FloatArray, Forest, GaussianProcess
 from ionbridge.models.inter_cell import InterCellRegressor
-from ionbridge.transfer.auto import Auto
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 from ionbridge.transfer.baselines import TargetOnly
 from ionbridge.transfer.hierarchical_gp import HierarchicalGP, output_calibration
@@ -242,12 +242,12 @@ class LifetimeAuto(AbstractStrategy):
     ----------
     stage_column, n_cycles, stage : as of `StageTransfer`.
     members : strategies by name; None means `lifetime_members`.
-    power : as of `Auto`.
+    power : as of `WinsorizedAuto`.
     random_state : seed.
 
     Attributes
     ----------
-    strategy_ : the fitted `StageTransfer` or `Auto`.
+    strategy_ : the fitted `StageTransfer` or `WinsorizedAuto`.
     """
 
     needs: ClassVar[Needs] = "source data"
@@ -272,10 +272,10 @@ class LifetimeAuto(AbstractStrategy):
         self.power = power
         self.random_state = random_state
 
-    def _made(self) -> Auto:
+    def _made(self) -> WinsorizedAuto:
         stage = StageTransfer(self.stage_column, self.n_cycles, self.stage)
         members = lifetime_members(stage) if self.members is None else dict(self.members)
-        return Auto(members=members, power=self.power, random_state=self.random_state)
+        return WinsorizedAuto(members, self.power, has_weighted_median=False, random_state=self.random_state)
 
     def source_key(self) -> Hashable:
         """That of its members."""
@@ -304,8 +304,8 @@ class LifetimeAuto(AbstractStrategy):
 def lifetime_members(stage: StageTransfer) -> dict[str, AbstractStrategy]:
     """The strategies that `LifetimeAuto` averages.
 
-    Which ones, and that their weights come from the left-out errors alone, was chosen by transfer
-    between the two LFP sets, MIT and HUST: weights drawn towards the mean error of each strategy in
+    Which ones, that they are pulled to their plain median, and that their weights come from the
+    left-out errors alone, was chosen by transfer between the two LFP sets, MIT and HUST: weights drawn towards the mean error of each strategy in
     such transfers changed the error by 1 % only.
     """
     trees = CrossFitted(ExtraTreesRegressor(50, random_state=0), n_folds=8)
