@@ -214,8 +214,10 @@ def test_export_without_a_compiler_names_the_remedy(
         (("export", "tiny", "x.zip"), "must end in '.fmu' or '.onnx'"),
         (("adapt", "tiny", "empty", "--cell", "Prada20", "--name", "new"), "Prada2013"),
         (("evaluate", "tiny", "empty"), "holds neither generated series nor CSV"),
+        (("simulate", "tiny", "empty", "--initial-soc", "1", "--plot", "a.xyz"), "ends in .png"),
+        (("simulate", "tiny", "empty", "--initial-soc", "1", "--ambient-degC", "298"), "range -60<=x<=90"),
     ],
-    ids=["no_file", "no_model", "ending", "no_cell", "no_series"],
+    ids=["no_file", "no_model", "ending", "no_cell", "no_series", "no_image", "kelvin"],
 )
 def test_wrong_names_are_answered(
     run: Run, saved: str, tmp_path: Path, arguments: tuple[str, ...], match: str

@@ -14,12 +14,13 @@ import click
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.options import load_model, require_free_name, seed_option
 from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
-from ionbridge.cli.parsing import LEVEL, MODEL
+from ionbridge.cli.parsing import IMAGE, LEVEL, MODEL
 
 __all__ = ["COMMANDS"]
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 SERIES = click.Path(exists=True, path_type=Path)
+DEGREES = click.FloatRange(-60, 90)  # degC
 SIGNS = click.Choice(["charge_positive", "discharge_positive"])
 
 sign_option = click.option(
@@ -149,10 +150,16 @@ def _adapt(
 @click.argument("profile", type=SERIES)
 @click.option("--initial-soc", type=float, required=True, help="State of charge at the start, 0 to 1.")
 @click.option(
-    "--initial-degC", "initial_degC", type=float, help="Temperature of the cell; by default, that around it."
+    "--initial-degC",
+    "initial_degC",
+    type=DEGREES,
+    help="Temperature of the cell; by default, that around it.",
 )
 @click.option(
-    "--ambient-degC", "ambient_degC", type=float, help="Around the cell; by default, that of the file, or 25."
+    "--ambient-degC",
+    "ambient_degC",
+    type=DEGREES,
+    help="Around the cell; by default, that of the file, or 25.",
 )
 @sign_option
 @click.option("--level", type=LEVEL, default=0.9, show_default=True, help="Coverage of the voltage band.")
@@ -160,7 +167,7 @@ def _adapt(
 @click.option(
     "--out", type=OUT, help="Write time, voltage with band, temperature and states to this CSV file."
 )
-@click.option("--plot", type=OUT, help="Draw them to this image.")
+@click.option("--plot", type=IMAGE, help="Draw them to this image.")
 def _simulate(
     console: Console,
     model: str,
