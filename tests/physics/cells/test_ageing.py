@@ -9,8 +9,15 @@ import pytest
 
 pytest.importorskip("pybamm", reason="extra 'cells' is not installed")
 
-from ionbridge.exceptions import ConfigurationError, DataError, UnknownNameError
-from ionbridge.physics.cells.ageing import AgeingCell, AgeingConditions, AgeingHistory, ageing_cell
+from ionbridge.exceptions import ConfigurationError, ConvergenceError, DataError, UnknownNameError
+from ionbridge.physics.cells.ageing import (
+    NO_CONVERGENCE,
+    AgeingCell,
+    AgeingConditions,
+    AgeingHistory,
+    AgeingRun,
+    ageing_cell,
+)
 from ionbridge.physics.cells.ageing_histories import (
     CONDITIONS,
     AgeingHistories,
@@ -139,6 +146,46 @@ def test_generation_resumes_and_records_failures(tmp_path, monkeypatch):
     saved = load_histories(made.save(tmp_path / "made.json"))
     assert len(saved) == 1
     assert saved.failures == made.failures
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"equivalent_cycles": float("nan")}, {"equivalent_cycles": float("inf")}, {"factor": 0.0}],
+    ids=["missing", "endless", "no factor"],
+)
+def test_generation_without_an_end_is_refused(settings):
+    with pytest.raises(ConfigurationError, match="must be a number above zero"):
+        generate_histories("NMC", [AgeingConditions()], **settings)
+
+
+@pytest.mark.parametrize("failing_cycle", [1, 3])
+def test_where_the_solver_fails_tighter_tolerances_are_tried(nmc, monkeypatch, failing_cycle):
+    tried = []
+
+    def cycle(run: AgeingRun, factor: float) -> float:
+        tried.append(nmc._solvers.index(run._solver))
+        if tried == [0] * failing_cycle:
+            raise ConvergenceError(f"{NO_CONVERGENCE} (made up)")
+        return nmc.nominal_capacity
+
+    monkeypatch.setattr(AgeingRun, "cycle", cycle)
+    monkeypatch.setattr(AgeingRun, "_discharge", lambda run: 0.0)
+    monkeypatch.setattr(AgeingRun, "_charge", lambda run: None)
+    monkeypatch.setattr(AgeingRun, "observed", lambda run: dict.fromkeys(_SEEN, 1.0))
+    history = nmc.run(AgeingConditions(), 50.0)
+    assert tried == [0] * failing_cycle + [1] * 5
+    assert (history.stopped, history.equivalent_cycles[-1]) == ("", 50.0)
+
+
+_SEEN = ("lithium", "capacity_negative", "capacity_positive", "sei_thickness", "plated_lithium")
+_SEEN += ("loss_negative", "loss_positive", "crack_length", "voltage")
+
+
+@pytest.mark.slow
+def test_a_cold_and_hard_history_reaches_its_end():
+    history = ageing_cell("LFP").run(AgeingConditions(charge_rate=1.0, temperature=278.15), 100.0)
+    assert not history.stopped
+    assert history.equivalent_cycles[-1] >= 100
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"kind": "other"}'], ids=["empty", "list", "other"])

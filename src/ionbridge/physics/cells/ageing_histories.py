@@ -23,6 +23,7 @@ from ionbridge.physics.cells.ageing import (
     INDICATORS,
     LIMITS,
     MODEL_ASSUMPTIONS,
+    TOLERANCES,
     AgeingConditions,
     AgeingHistory,
     ageing_cell,
@@ -264,6 +265,8 @@ def generate_histories(
     ------
     UnknownNameError
         If the chemistry has no ageing parameters.
+    ConfigurationError
+        If there are no conditions, or cycles or factor are no numbers above zero.
     InsufficientDataError
         If not one history could be computed; the message gives the first reason.
     RunInterruptedError
@@ -275,6 +278,12 @@ def generate_histories(
         ageing_parameter_values(chemistry)  # raises with the known names
     if not conditions:
         raise ConfigurationError("'conditions' of generate_histories must not be empty.")
+    for name, value in (("equivalent_cycles", equivalent_cycles), ("factor", factor)):
+        if not 0 < value < float("inf"):
+            raise ConfigurationError(
+                f"{name!r} of generate_histories must be a number above zero, such as {500 if name[0] == 'e' else 10}; "
+                f"got {value}."
+            )
     settings = (equivalent_cycles, factor, model, every)
     tasks = {f"history {i + 1}": (chemistry, item.to_dict(), *settings) for i, item in enumerate(conditions)}
     outcomes = run_tasks(
@@ -316,5 +325,6 @@ def _identity(chemistry: str, conditions: Sequence[AgeingConditions], settings: 
         list(settings),
         pybamm.__version__,
         list(INDICATORS),
+        TOLERANCES,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
