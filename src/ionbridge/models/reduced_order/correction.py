@@ -93,7 +93,7 @@ class NetworkCorrection:
         n_members = len(self.layers[0].weight)
         for start in range(0, len(found), _BLOCK):
             part = features[:, start : start + _BLOCK]
-            x = torch.from_numpy(np.minimum(np.maximum(part, self.low), self.high))
+            x = torch.from_numpy(np.clip(part, self.low, self.high))
             h = _ACTIVATIONS[self.layers[0].activation](torch.addmm(self._first[1], self._first[0], x))
             h = h.view(n_members, -1, x.shape[1])
             for layer, (weight, bias) in zip(self.layers[1:], self._middle, strict=False):

@@ -233,7 +233,7 @@ class CellROM:
         profiles: Sequence[Profile],
         initial_soc: ArrayLike = 1.0,
         dtype: DTypeLike = np.float32,
-        tolerance: float = 0.05,
+        tolerance: float = 0.1,
     ) -> tuple[Array, Array, NDArray[np.int64]]:
         """Voltage and temperature alone, as fast as possible, without stopping at the voltage limits.
 

@@ -249,7 +249,7 @@ class Stepper:
         start: Any = self.dtype.type(table.start)
         place = (soc - start) * scale
         low = np.clip(place, 0, n_last).astype(np.intp)
-        part = np.clip(place - low, -20, 21)
+        part = np.clip(place - low.astype(self.dtype), -20, 21)  # an integer would make it double precision
         # `take` is several times as fast as an index, which exporters record
         rows: Any = values.take(low, axis=0, mode="clip") if isinstance(values, np.ndarray) else values[low]
         found = [rows[:, k] + rows[:, N_COLUMNS + k] * part for k in range(N_COLUMNS)]
