@@ -15,7 +15,7 @@ from tests.applications.cell_rom.test_ageing import _histories
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ageing")
-    _histories("NMC", 30).save(folder / "nmc.json")
+    _histories("NMC", 16).save(folder / "nmc.json")
     _histories("LFP", 6, 2.0, seed=1).save(folder / "lfp.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IONBRIDGE_LIBRARY", str(folder / "models"))

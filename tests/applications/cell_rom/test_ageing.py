@@ -104,7 +104,9 @@ def test_too_few_or_too_short_histories_are_refused():
 
 
 def test_all_indicators_without_any_plating():
-    model = AgeingModel(n_cycles=400).fit(_histories("LFP", 5), _histories("NMC", 20))
+    model = AgeingModel(n_cycles=400, strategy="sensitivity_gp").fit(
+        _histories("LFP", 4), _histories("NMC", 12)
+    )
     assert set(model.ends_) == set(AGEING_INDICATORS)
     assert np.isfinite(model.predict([AgeingConditions()]).mean["plated_lithium"]).all()
 

@@ -44,6 +44,11 @@ class SensitivityGP(AbstractStrategy):
     source_model_ : Gaussian process of the source, or None.
     fallback_ : target-only model where there is no source, or None.
     sensitivity_ : shape (n_features,) [-].
+
+    References
+    ----------
+    .. [1] Kennedy and O'Hagan, Predicting the output from a complex computer code when fast
+       approximations are available, Biometrika 87 (2000) 1, eq. 1: the prior mean.
     """
 
     needs: ClassVar[Needs] = "source model"
