@@ -139,7 +139,7 @@ def test_two_cells_are_enough_with_another_chemistry(use: Run, lab: Path) -> Non
         ("predict lab LAB/later LAB/later", "cells 'new80' and 'new80' hold the same measurements"),
         ("predict lco-rom LAB/later", "lco-rom is not a lifetime model"),
         ("evaluate lco-rom LAB/later", "lco-rom is not a lifetime model"),
-        ("predict lab LAB/later --plot lives.xyz", "lives.xyz is no image; its name must end in one of"),
+        ("predict lab LAB/later --plot lives.xyz", "lives.xyz"),
         ("predict lab LAB/later --nominal-capacity 0", "--nominal-capacity"),
         ("predict lab LAB/later --at -5", "--at"),
         ("evaluate lab LAB/alive", "none of the cells was cycled to its end"),

@@ -93,6 +93,7 @@ def ageing_record(
     cell_id: str,
     *,
     max_cycles: float = 3000.0,
+    n_sampled: int = N_SAMPLED,
     random_state: int = 0,
 ) -> CyclingRecord:
     """Cycle a cell until it has lost a fifth of its capacity, and sum up what a cycler would have seen.
@@ -106,6 +107,7 @@ def ageing_record(
     conditions : how it is cycled; discharges go to the lower voltage.
     cell_id : its name.
     max_cycles : then the test ends, and the record is censored.
+    n_sampled : first cycles that are sampled.
     random_state : seed of the noise.
 
     Raises
@@ -117,7 +119,7 @@ def ageing_record(
     """
     rng = np.random.default_rng(random_state)
     run = AgeingRun(cell, conditions, is_full=True)
-    series = _recorded(run, conditions, N_SAMPLED, rng)
+    series = _recorded(run, conditions, n_sampled, rng)
     record = record_from_series(
         series,
         cell_id=cell_id,
@@ -130,14 +132,14 @@ def ageing_record(
         ),
         temperature=conditions.temperature,
         metadata={"charge_rate": conditions.charge_rate, "discharge_rate": conditions.discharge_rate},
-        grid=CurveGrid(n_voltage=100, n_capacity=50, max_cycle=N_SAMPLED),
+        grid=CurveGrid(n_voltage=100, n_capacity=50, max_cycle=n_sampled),
     )
     if record.end_of_life_cycle is not None:
         raise InsufficientDataError(
-            f"cell {cell_id!r} reaches its end of life within the {N_SAMPLED} cycles that are sampled; milder "
+            f"cell {cell_id!r} reaches its end of life within the {n_sampled} cycles that are sampled; milder "
             "conditions are needed."
         )
-    numbers, capacities = _later(run, record.nominal_capacity, max_cycles, rng)
+    numbers, capacities = _later(run, record.nominal_capacity, n_sampled, max_cycles, rng)
     later = pd.DataFrame({"cycle_number": numbers, "discharge_capacity": capacities})
     table = pd.concat([record.cycles, later], ignore_index=True)
     life = end_of_life(
@@ -154,12 +156,12 @@ def ageing_record(
 
 
 def _later(
-    run: AgeingRun, nominal_capacity: float, max_cycles: float, rng: np.random.Generator
+    run: AgeingRun, nominal_capacity: float, n_sampled: int, max_cycles: float, rng: np.random.Generator
 ) -> tuple[list[float], list[float]]:
     """Numbers and capacities of accelerated cycles until the end of life, or until the solver gives up."""
     numbers: list[float] = []
     capacities: list[float] = []
-    number = float(N_SAMPLED)
+    number = float(n_sampled)
     while number < max_cycles and (not capacities or capacities[-1] > LOWEST_HEALTH * nominal_capacity):
         factor = [f for start, f in FACTORS if start <= number][-1]
         try:
