@@ -107,7 +107,7 @@ def test_what_lies_outside_the_trained_range_is_flagged(run: Run, saved: str, wr
         ({"time_s": [0, 10, 20], "power_W": [1, 1, 1]}, (), "no column for current"),
         ({"time_s": [0, 10, 20], "current_A": [1, "x", 1]}, (), "must be a number"),
         ({"time_s": [0, 10, 20], "current_A": [1, 1, 1]}, ("--initial-soc", 80), "fraction, not percent"),
-        ({"time_s": [0, 10, 20], "current_A": [1, 1, 1]}, ("--ambient-degC", 298.15), "200 to 400 K"),
+        ({"time_s": [0, 10, 20], "current_A": [1, 1, 1]}, ("--ambient-degC", 298.15), "-60<=x<=90"),
         (
             {"time_s": [0, 10, 20], "current_A": [40, 40, 40]},
             ("--initial-soc", 1),
@@ -184,6 +184,7 @@ def test_train_adapt_and_evaluate(
     assert done.json["mean RMSE [mV]"] < 30
     assert (tmp_path / "e.csv").is_file()
     assert len(list((tmp_path / "plots").glob("*.png"))) == 3
+    assert done.json["notes"] == []
 
 
 def test_export_writes_and_checks(run: Run, saved: str, tmp_path: Path) -> None:
@@ -236,6 +237,14 @@ def test_measured_files_are_series(run: Run, saved: str, write: Write) -> None:
     assert done.code == 0, done.err
     assert done.json["series"][0]["rmse_mV"] < 1.0
     assert done.json["mean temperature RMSE [K]"] < 0.1
+
+
+def test_series_of_another_chemistry_are_told(run: Run, saved: str, tmp_path: Path) -> None:
+    others = [replace(known, chemistry="LCO") for known in tiny_series(2, 400.0, 100.0)]
+    save_series_set(others, tmp_path / "others" / "all")
+    done = run("rom", "evaluate", saved, "others", "--json")
+    assert done.code == 0, done.err
+    assert "2 of 2 series are of LCO, the model is of LFP" in done.json["notes"][0]
 
 
 def test_other_models_are_refused(run: Run, write: Write) -> None:

@@ -14,7 +14,7 @@ import click
 from ionbridge.cli.options import command as make_command
 from ionbridge.cli.options import load_model
 from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
-from ionbridge.cli.parsing import LEVEL, MODEL
+from ionbridge.cli.parsing import IMAGE, LEVEL, MODEL
 
 if TYPE_CHECKING:
     from ionbridge.applications.lifetime import LifetimeModel
@@ -121,8 +121,8 @@ def _train(
     "--at", "at_cycle", type=click.FloatRange(0), help="Also give the state of health at this cycle."
 )
 @click.option("--out", type=OUT, help="Write the table to this CSV file.")
-@click.option("--plot", type=OUT, help="Draw capacity trajectories with bands to this image.")
-@click.option("--plot-references", type=OUT, help="Draw the known cells beside each to this image.")
+@click.option("--plot", type=IMAGE, help="Draw capacity trajectories with bands to this image.")
+@click.option("--plot-references", type=IMAGE, help="Draw the known cells beside each to this image.")
 def _predict(
     console: Console,
     model: str,

@@ -291,8 +291,10 @@ def _evaluate(
     if out is not None:
         write_csv(out, headers, rows)
     figures = format_pairs(found.summary)
+    for note in found.notes:
+        console.note(f"note: {note}")
     console.result(
-        {"model": model, **found.summary, "series": found.errors},
+        {"model": model, **found.summary, "series": found.errors, "notes": found.notes},
         f"{format_table(headers, rows)}\n\n{figures}",
     )
     if out is not None:

@@ -100,7 +100,7 @@ def test_the_sign_is_judged_by_the_answer_of_the_voltage():
     current = np.tile([0.0, -2.0, -2.0, 0.0, 1.0, 1.0], 4)
     voltage = 3.3 + 0.02 * current
     check_sign(current, voltage, "test")
-    with pytest.raises(DataError, match="wrong sign.*--sign discharge_positive"):
+    with pytest.raises(DataError, match=r"wrong sign.*--sign discharge_positive"):
         check_sign(-current, voltage, "test")
     falling = np.linspace(4.2, 3.0, 50)
     with pytest.raises(DataError, match="positive throughout"):

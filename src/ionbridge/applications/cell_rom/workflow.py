@@ -26,7 +26,7 @@ from ionbridge.applications.cell_rom.results import (
 from ionbridge.datasets.profiles import CellSeries, read_profile
 from ionbridge.exceptions import ConfigurationError
 from ionbridge.library import Metric, ModelCard, ModelLibrary
-from ionbridge.models.reduced_order import CellROM, RomRun, train_rom
+from ionbridge.models.reduced_order import CellROM, ReducedCell, RomRun, train_rom
 
 __all__ = [
     "Evaluation",
@@ -351,11 +351,13 @@ class Evaluation:
     ----------
     errors : one a series.
     runs, series : what was simulated and what is known.
+    notes : what a reader of the errors must know.
     """
 
     errors: list[SeriesErrors]
     runs: list[RomRun] = field(default_factory=list)
     series: list[CellSeries] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def headers(self) -> list[str]:
@@ -434,4 +436,14 @@ def evaluate_model(
     rom = _require_model(model)
     series = _series(paths, rom.cell, capacity, initial_soc, sign)
     errors, runs = evaluate(rom, series, level=level)
-    return Evaluation(errors, runs, series)
+    return Evaluation(errors, runs, series, _other_chemistries(rom.cell, series))
+
+
+def _other_chemistries(cell: ReducedCell, series: Sequence[CellSeries]) -> tuple[str, ...]:
+    others = [known for known in series if known.chemistry and known.chemistry != cell.chemistry]
+    if not others or not cell.chemistry:
+        return ()
+    return (
+        f"{len(others)} of {len(series)} series are of {', '.join(sorted({known.chemistry for known in others}))}, the "
+        f"model is of {cell.chemistry}: `ionbridge rom adapt` makes a model of the other cell.",
+    )

@@ -105,7 +105,7 @@ def check_scale(time: Array, current: Array, capacity: float, owner: str) -> Non
     require_capacity(capacity, owner)
     largest = float(np.abs(current).max())
     rate = largest / capacity
-    if rate > _MAX_RATE:
+    if rate > _MAX_RATE * (1 + 1e-9):  # 30C times a capacity may round up
         hint = (
             f" In mA this would be {rate / 1000:.3g}C: divide by 1000."
             if _MIN_RATE <= rate / 1000 <= _MAX_RATE
@@ -115,7 +115,7 @@ def check_scale(time: Array, current: Array, capacity: float, owner: str) -> Non
             f"'current' of {owner} reaches {largest:g} A, which is {rate:.3g}C of a cell of {capacity:g} Ah; expected "
             f"at most {_MAX_RATE:g}C.{hint}"
         )
-    if 0 < rate < _MIN_RATE:
+    if 0 < rate < _MIN_RATE * (1 - 1e-9):
         hint = f" If it was given in kA or was divided by 1000 twice, multiply by 1000 ({rate * 1000:.3g}C)."
         raise DataError(
             f"'current' of {owner} is {largest:g} A at most, {rate:.2g}C of a cell of {capacity:g} Ah; expected at "
