@@ -100,6 +100,8 @@ def test_inputs_far_outside_count_as_at_the_fences() -> None:
     assert np.ptp(fitted.predict(far)) == 0.0
     np.testing.assert_array_equal(fitted.predict(X), GaussianProcess().fit(X, y).predict(X))
     assert fitted.predict_folds(X).shape == (fitted.fold_.max() + 1, len(X))
+    rare = np.column_stack([X[:, 0], np.arange(30) == 7])
+    np.testing.assert_array_equal(WithinFences(GaussianProcess()).fit(rare, y).seen(rare), rare)
 
 
 def test_intervals_widen_where_members_disagree() -> None:

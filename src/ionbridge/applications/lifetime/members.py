@@ -98,7 +98,7 @@ class WithinFences(AbstractCrossFittedRegressor):
 
     Attributes
     ----------
-    fences_ : shape (2, n_features).
+    fences_ : shape (2, n_features); infinite where the quartiles are equal.
     """
 
     def __init__(self, model: AbstractCrossFittedRegressor, n_ranges: float = 3.0):
@@ -112,7 +112,7 @@ class WithinFences(AbstractCrossFittedRegressor):
         """
         X = np.asarray(X, dtype=float)
         low, high = np.quantile(X, [0.25, 0.75], axis=0)
-        width = self.n_ranges * (high - low)
+        width = np.where(high > low, self.n_ranges * (high - low), np.inf)
         self.fences_ = np.stack([low - width, high + width])
         self.model_ = clone(self.model).fit(self.seen(X), y, groups)
         self.fold_, self.out_of_fold_ = self.model_.fold_, self.model_.out_of_fold_

@@ -305,8 +305,8 @@ def lifetime_members(stage: StageTransfer) -> dict[str, AbstractStrategy]:
     """The strategies that `LifetimeAuto` averages.
 
     Which ones, that they are pulled to their plain median, and that their weights come from the
-    left-out errors alone, was chosen by transfer between the two LFP sets, MIT and HUST: weights drawn towards the mean error of each strategy in
-    such transfers changed the error by 1 % only.
+    left-out errors alone, was chosen by transfer between the two LFP sets, MIT and HUST: weights
+    drawn towards the mean error of each strategy in such transfers changed the error by 1 % only.
     """
     trees = CrossFitted(ExtraTreesRegressor(50, random_state=0), n_folds=8)
     members: dict[str, AbstractStrategy] = {
