@@ -86,7 +86,7 @@ class Settings:
 
 
 FULL = Settings()
-SMOKE = Settings(("rest_to_chalcogenide",), (5,), 2, 0, (), ("Na",), (), 0, 20)
+SMOKE = Settings(("rest_to_chalcogenide",), (5,), 2, 0, (), (), (), 0, 20)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             figures |= split_figures(run, settings)
         if "fewshot" in parts:
             figures |= few_shot_figures(run, settings)
-        if "voltage" in parts:
+        if "voltage" in parts and settings.ions:
             figures |= voltage_figures(run, settings)
         if "others" in parts and settings.salts:
             figures |= other_figures(run, settings)
