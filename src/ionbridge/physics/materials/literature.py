@@ -25,6 +25,7 @@ from ionbridge.physics.materials.relaxation import ChgnetRelaxation, ChgnetVolta
 __all__ = ["LITERATURE", "KnownFigure", "literature_check", "literature_paths"]
 
 logger = logging.getLogger(__name__)
+_VOLTAGES = {"lfp_voltage": "LiFePO4", "lco_voltage": "LiCoO2"}
 _HOSTS = {
     "lfp_barrier": "LiFePO4",
     "lco_vacancy_barrier": "LiCoO2",
@@ -54,6 +55,9 @@ _EM619 = "Devi, Butler and Sai Gautam, npj Comput. Mater. (2026) doi:10.1038/s41
 LITERATURE: dict[str, KnownFigure] = {
     "lfp_voltage": KnownFigure(
         3.45, "average_voltage", "measured plateau; Padhi et al., J. Electrochem. Soc. 144 (1997) 1188"
+    ),
+    "lco_voltage": KnownFigure(
+        3.75, "average_voltage", "LDA, CoO2 to LiCoO2; Aydinol et al., Phys. Rev. B 56 (1997) 1354"
     ),
     "lfp_barrier": KnownFigure(
         0.27, "migration_barrier", "GGA, [010]; Morgan et al., Electrochem. Solid-State Lett. 7 (2004) A30"
@@ -170,9 +174,12 @@ def _literature_runs(
     }
     paths = {name: path for name, path in literature_paths(relaxed).items() if name in wanted}
     results: dict[str, EngineResult] = {}
-    if "lfp_voltage" in wanted:
-        pair = InsertionPair.emptied(prototype("LiFePO4"), "Li")
-        results |= run(ChgnetVoltage(), {"lfp_voltage": pair})
+    voltages = {
+        name: InsertionPair.emptied(prototype(host), "Li")
+        for name, host in _VOLTAGES.items()
+        if name in wanted
+    }
+    results |= run(ChgnetVoltage(), voltages)
     for n_images in (3, 5):  # three suffice for the short straight hop of the olivine
         batch = {
             name: path for name, path in paths.items() if (3 if name == "lfp_barrier" else 5) == n_images
