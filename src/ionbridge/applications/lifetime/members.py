@@ -5,6 +5,7 @@ Transfer from another chemistry is `strategies.py`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -52,19 +53,10 @@ FEWEST_TO_SEARCH = 12
 CURVE_COMPRESSION = 0.01  # of the nominal capacity
 
 
-class OnColumns(AbstractCrossFittedRegressor):
-    """A regressor that sees some columns only.
+class _OnSeenInputs(AbstractCrossFittedRegressor):
+    """A regressor that gets other inputs than it is given; subclasses say which in `seen`."""
 
-    Parameters
-    ----------
-    model : unfitted regressor.
-    start, stop : first column and the one after the last; None as of a slice.
-    """
-
-    def __init__(self, model: AbstractCrossFittedRegressor, start: int | None, stop: int | None):
-        self.model = model
-        self.start = start
-        self.stop = stop
+    model: AbstractCrossFittedRegressor
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: NDArray[Any] | None = None) -> Self:
         """Fit to `X` (n_cells, n_features) and `y` (n_cells,)."""
@@ -80,12 +72,31 @@ class OnColumns(AbstractCrossFittedRegressor):
         """Predict by every leave-out model, shape (n_folds, n_cells) [y]."""
         return self.model_.predict_folds(self.seen(X))
 
+    @abstractmethod
+    def seen(self, X: ArrayLike) -> FloatArray:
+        """The inputs as the model sees them, shape (n_cells, n_seen)."""
+
+
+class OnColumns(_OnSeenInputs):
+    """A regressor that sees some columns only.
+
+    Parameters
+    ----------
+    model : unfitted regressor.
+    start, stop : first column and the one after the last; None as of a slice.
+    """
+
+    def __init__(self, model: AbstractCrossFittedRegressor, start: int | None, stop: int | None):
+        self.model = model
+        self.start = start
+        self.stop = stop
+
     def seen(self, X: ArrayLike) -> FloatArray:
         """The columns that the model sees, shape (n_cells, n_seen)."""
         return np.asarray(X, dtype=float)[:, self.start : self.stop]
 
 
-class WithinFences(AbstractCrossFittedRegressor):
+class WithinFences(_OnSeenInputs):
     """A regressor whose inputs are pulled to the fences of the training cells.
 
     Fences stand three interquartile ranges outside the quartiles (the "outer" ones of Tukey's box
@@ -114,17 +125,7 @@ class WithinFences(AbstractCrossFittedRegressor):
         low, high = np.quantile(X, [0.25, 0.75], axis=0)
         width = np.where(high > low, self.n_ranges * (high - low), np.inf)
         self.fences_ = np.stack([low - width, high + width])
-        self.model_ = clone(self.model).fit(self.seen(X), y, groups)
-        self.fold_, self.out_of_fold_ = self.model_.fold_, self.model_.out_of_fold_
-        return self
-
-    def predict(self, X: ArrayLike) -> FloatArray:
-        """Predict, shape (n_cells,) [y]."""
-        return self.model_.predict(self.seen(X))
-
-    def predict_folds(self, X: ArrayLike) -> FloatArray:
-        """Predict by every leave-out model, shape (n_folds, n_cells) [y]."""
-        return self.model_.predict_folds(self.seen(X))
+        return super().fit(X, y, groups)
 
     def seen(self, X: ArrayLike) -> FloatArray:
         """The inputs as the model sees them, same shape."""

@@ -176,7 +176,40 @@ class SourceOffset(AbstractStrategy):
         return self.output_space_.inverse(self._source(X)[None] + self.fold_offsets_[:, None])
 
 
-class WeightedPooling(AbstractStrategy):
+class _Pooled(AbstractStrategy):
+    """One model of the weighted rows of both domains; its errors count on the target rows only."""
+
+    needs: ClassVar[Needs] = "source data"
+    target_share: float
+    space: Space
+
+    def _fit_pooled(self, problem: TransferProblem, model: BaseEstimator) -> None:
+        """Fit a regressor to source and target rows together, leaving out target rows only."""
+        n_source, n_target = len(problem.y_source), len(problem.y_target)
+        share = self.target_share / (1.0 - self.target_share)
+        weight = np.repeat([1.0, max(1.0, share * n_source / n_target)], [n_source, n_target])
+        groups = None
+        if problem.groups is not None:
+            groups = np.concatenate([np.full(n_source, ""), problem.groups.astype(str)])
+        self.model_ = CrossFitted(model, N_POOL_FOLDS, self.space, problem.random_state).fit_weighted(
+            np.vstack([problem.X_source, problem.X_target]),
+            np.concatenate([problem.y_source, problem.y_target]),
+            weight,
+            np.repeat([True, False], [n_source, n_target]),
+            groups,
+        )
+        is_target = np.arange(len(self.model_.fold_)) >= len(problem.y_source)
+        self.fold_ = self.model_.fold_[is_target]
+        self.out_of_fold_ = self.model_.out_of_fold_[is_target]
+
+    def _predict(self, X: FloatArray) -> FloatArray:
+        return self.model_.predict(X)
+
+    def _predict_folds(self, X: FloatArray) -> FloatArray:
+        return self.model_.predict_folds(X)
+
+
+class WeightedPooling(_Pooled):
     """Trees on the rows of both domains; all target rows together weigh `target_share` of the total.
 
     A target row never weighs less than a source row.
@@ -190,8 +223,6 @@ class WeightedPooling(AbstractStrategy):
         as a prior, tells most.
     random_state : seed of trees and folds.
     """
-
-    needs: ClassVar[Needs] = "source data"
 
     def __init__(
         self,
@@ -211,19 +242,10 @@ class WeightedPooling(AbstractStrategy):
         model = ExtraTreesRegressor(
             self.n_trees, max_features=self.max_features, random_state=problem.random_state
         )
-        self.model_ = _pooled(problem, model, self.target_share, self.space)
-        is_target = np.arange(len(self.model_.fold_)) >= len(problem.y_source)
-        self.fold_ = self.model_.fold_[is_target]
-        self.out_of_fold_ = self.model_.out_of_fold_[is_target]
-
-    def _predict(self, X: FloatArray) -> FloatArray:
-        return self.model_.predict(X)
-
-    def _predict_folds(self, X: FloatArray) -> FloatArray:
-        return self.model_.predict_folds(X)
+        self._fit_pooled(problem, model)
 
 
-class CalibratedPrior(AbstractStrategy):
+class CalibratedPrior(_Pooled):
     """A non-decreasing function of a prior value of the quantity, learned from the rows of both domains.
 
     How a machine-learned potential errs is much the same in two families of materials, and the source tells it
@@ -237,8 +259,6 @@ class CalibratedPrior(AbstractStrategy):
     random_state : seed of the folds.
     """
 
-    needs: ClassVar[Needs] = "source data"
-
     def __init__(
         self, column: int = -1, target_share: float = 0.25, space: Space = "auto", random_state: int = 0
     ):
@@ -248,33 +268,7 @@ class CalibratedPrior(AbstractStrategy):
         self.random_state = random_state
 
     def _fit(self, problem: TransferProblem) -> None:
-        self.model_ = _pooled(problem, MonotonePrior(self.column), self.target_share, self.space)
-        is_target = np.arange(len(self.model_.fold_)) >= len(problem.y_source)
-        self.fold_ = self.model_.fold_[is_target]
-        self.out_of_fold_ = self.model_.out_of_fold_[is_target]
-
-    def _predict(self, X: FloatArray) -> FloatArray:
-        return self.model_.predict(X)
-
-    def _predict_folds(self, X: FloatArray) -> FloatArray:
-        return self.model_.predict_folds(X)
-
-
-def _pooled(problem: TransferProblem, model: BaseEstimator, target_share: float, space: Space) -> CrossFitted:
-    """Fit a regressor to source and target rows together, leaving out target rows only."""
-    n_source, n_target = len(problem.y_source), len(problem.y_target)
-    share = target_share / (1.0 - target_share)
-    weight = np.repeat([1.0, max(1.0, share * n_source / n_target)], [n_source, n_target])
-    groups = None
-    if problem.groups is not None:
-        groups = np.concatenate([np.full(n_source, ""), problem.groups.astype(str)])
-    return CrossFitted(model, N_POOL_FOLDS, space, problem.random_state).fit_weighted(
-        np.vstack([problem.X_source, problem.X_target]),
-        np.concatenate([problem.y_source, problem.y_target]),
-        weight,
-        np.repeat([True, False], [n_source, n_target]),
-        groups,
-    )
+        self._fit_pooled(problem, MonotonePrior(self.column))
 
 
 class Projected(AbstractStrategy):
