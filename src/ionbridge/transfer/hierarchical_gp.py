@@ -6,7 +6,6 @@ used by `multitask_gp.py`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,12 +13,13 @@ import numpy as np
 from ionbridge.models import FloatArray, GaussianProcess, KernelPrior, LeaveOutMachines, OutputSpace
 from ionbridge.models.gaussian_process import column_moments, default_length_scale
 from ionbridge.models.output_space import Space
-from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
+from ionbridge.transfer.base import TransferProblem
+from ionbridge.transfer.source_process import AbstractOnSourceProcess
 
 __all__ = ["HierarchicalGP", "output_calibration", "residual_gp"]
 
 
-class HierarchicalGP(AbstractStrategy):
+class HierarchicalGP(AbstractOnSourceProcess):
     """``z_target(x) = c + ρ·z_source(x) + linear(x) + δ(x) + noise`` with all but δ marginalised.
 
     ``z`` is the logarithm of positive outputs (else the z-score of each domain), ``ρ ~ N(1,
@@ -45,7 +45,6 @@ class HierarchicalGP(AbstractStrategy):
        approximations are available, Biometrika 87 (2000) 1, eq. 1.
     """
 
-    needs: ClassVar[Needs] = "source model"
     supports_target_only_inputs: ClassVar[bool] = True
 
     def __init__(
@@ -61,14 +60,6 @@ class HierarchicalGP(AbstractStrategy):
         self.linear = linear
         self.deviation = deviation
         self.random_state = random_state
-
-    def source_key(self) -> Hashable:
-        """Strategies that use the default Gaussian process of the source share it."""
-        return ("gaussian_process", self.space)
-
-    def prepare_source(self, X: FloatArray, y: FloatArray, random_state: int = 0) -> Any:
-        """Fit a `GaussianProcess` to the source rows."""
-        return GaussianProcess(space=self.space, random_state=random_state).fit(X, y)
 
     def _fit(self, problem: TransferProblem) -> None:
         self.source_model_: Any = None

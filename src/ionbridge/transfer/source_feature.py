@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from ionbridge.models import AbstractCrossFittedRegressor, FloatArray, GaussianProcess
-from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
+from ionbridge.models import AbstractCrossFittedRegressor, FloatArray
+from ionbridge.transfer.base import TransferProblem
 from ionbridge.transfer.baselines import make_regressor
+from ionbridge.transfer.source_process import AbstractOnSourceProcess
 
 __all__ = ["SourceFeature"]
 
 
-class SourceFeature(AbstractStrategy):
+class SourceFeature(AbstractOnSourceProcess):
     """A target model of ``[x, log f_source(x)]`` (``f_source(x)`` where it is not positive).
 
     Parameters
@@ -23,20 +23,11 @@ class SourceFeature(AbstractStrategy):
     random_state : seed of the models.
     """
 
-    needs: ClassVar[Needs] = "source model"
     supports_target_only_inputs: ClassVar[bool] = True
 
     def __init__(self, model: str | AbstractCrossFittedRegressor = "linear", random_state: int = 0):
         self.model = model
         self.random_state = random_state
-
-    def source_key(self) -> Hashable:
-        """Shares the Gaussian process of the source."""
-        return ("gaussian_process", "auto")
-
-    def prepare_source(self, X: FloatArray, y: FloatArray, random_state: int = 0) -> Any:
-        """Fit a `GaussianProcess` to the source rows."""
-        return GaussianProcess(random_state=random_state).fit(X, y)
 
     def _fit(self, problem: TransferProblem) -> None:
         self.source_model_ = problem.source_model

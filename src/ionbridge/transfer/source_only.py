@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from ionbridge.exceptions import InsufficientDataError
-from ionbridge.models import FloatArray, GaussianProcess
-from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
+from ionbridge.models import FloatArray
+from ionbridge.transfer.base import TransferProblem
+from ionbridge.transfer.source_process import AbstractOnSourceProcess
 
 __all__ = ["SourceOnly"]
 
 
-class SourceOnly(AbstractStrategy):
+class SourceOnly(AbstractOnSourceProcess):
     """Predict the target by the source model, unchanged; target rows only measure its error.
 
     Parameters
@@ -22,20 +22,11 @@ class SourceOnly(AbstractStrategy):
     random_state : seed of the source model.
     """
 
-    needs: ClassVar[Needs] = "source model"
     supports_target_only_inputs: ClassVar[bool] = True
     min_target_rows: ClassVar[int] = 1
 
     def __init__(self, random_state: int = 0):
         self.random_state = random_state
-
-    def source_key(self) -> Hashable:
-        """Shares the Gaussian process of the source."""
-        return ("gaussian_process", "auto")
-
-    def prepare_source(self, X: FloatArray, y: FloatArray, random_state: int = 0) -> Any:
-        """Fit a `GaussianProcess` to the source rows."""
-        return GaussianProcess(random_state=random_state).fit(X, y)
 
     def _fit(self, problem: TransferProblem) -> None:
         if not problem.has_source:

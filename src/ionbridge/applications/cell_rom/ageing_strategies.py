@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ionbridge.exceptions import ConfigurationError
-from ionbridge.models import FloatArray, Forest, GaussianProcess, KernelPrior, LeaveOutMachines, OutputSpace
+from ionbridge.models import FloatArray, Forest, GaussianProcess, KernelPrior, OutputSpace
 from ionbridge.physics.cells.ageing_histories import CONDITIONS
 from ionbridge.transfer import make_strategy
 from ionbridge.transfer.auto import Auto
 from ionbridge.transfer.base import AbstractStrategy, Needs, TransferProblem
 from ionbridge.transfer.baselines import TargetOnly
+from ionbridge.transfer.hierarchical_gp import HierarchicalGP
 
 __all__ = ["RateLawInputs", "SensitivityGP"]
 
@@ -27,7 +28,7 @@ SMALLEST_SENSITIVITY = 0.05  # of the largest one
 N_PROBES = 128  # points at which sensitivities are found
 
 
-class SensitivityGP(AbstractStrategy):
+class SensitivityGP(HierarchicalGP):
     """``z_target(x) = c + rho z_source(x) + delta(s * u) + noise``, with inputs u scaled by sensitivities s.
 
     z is the logarithm over the spread of the source, u the standardised inputs, and ``s_j`` the root
@@ -51,56 +52,23 @@ class SensitivityGP(AbstractStrategy):
        approximations are available, Biometrika 87 (2000) 1, eq. 1: the prior mean.
     """
 
-    needs: ClassVar[Needs] = "source model"
+    supports_target_only_inputs: ClassVar[bool] = False
+    scale_sd: float = 0.4  # of rho, around 1
 
     def __init__(self, slope_sd: float = 0.5, random_state: int = 0):
         self.slope_sd = slope_sd
         self.random_state = random_state
 
-    def source_key(self) -> Hashable:
-        """Share the Gaussian process of the source with other strategies."""
-        return ("gaussian_process", "auto")
-
-    def prepare_source(self, X: FloatArray, y: FloatArray, random_state: int = 0) -> Any:
-        """Fit a `GaussianProcess` to the source rows."""
-        return GaussianProcess(random_state=random_state).fit(X, y)
-
-    def _fit(self, problem: TransferProblem) -> None:
-        self.source_model_: Any = None
-        self.fallback_: GaussianProcess | None = None
-        X, y = problem.X_target, problem.y_target
-        if not problem.has_source:
-            self.fallback_ = GaussianProcess(random_state=problem.random_state).fit(X, y, problem.groups)
-            self.fold_, self.out_of_fold_ = self.fallback_.fold_, self.fallback_.out_of_fold_
-            return
-        source = problem.source_model or self.prepare_source(
-            problem.X_source, problem.y_source, problem.random_state
-        )
+    def _fit_spaces(self, problem: TransferProblem) -> None:
+        source = self.source_model_
         if not hasattr(source, "output_space_") or not hasattr(source, "scale_"):
             raise ConfigurationError(
                 f"SensitivityGP needs a Gaussian process of the source; got a {type(source).__name__}. Pass source rows."
             )
-        self.source_model_ = source
-        own = OutputSpace.from_outputs(y, "log" if source.output_space_.is_log else "linear")
-        self.output_space_ = OutputSpace(own.is_log, own.center, source.output_space_.scale)
+        self.source_space_ = source.output_space_
+        own = OutputSpace.from_outputs(problem.y_target, "log" if self.source_space_.is_log else "linear")
+        self.output_space_ = OutputSpace(own.is_log, own.center, self.source_space_.scale)
         self.sensitivity_ = self._sensitivity(problem.random_state)
-        basis, mean = self._basis(X)
-        self.machines_ = LeaveOutMachines.fit(
-            self._scaled(X),
-            self.output_space_.forward(y) - mean,
-            basis,
-            np.array([100.0, 0.4**2]),
-            KernelPrior(
-                np.zeros(X.shape[1]),
-                log_amplitude=np.log(0.1),
-                log_linear=np.log(self.slope_sd),
-                log_noise=-4.0,
-            ),
-            problem.random_state,
-            problem.groups,
-        )
-        self.fold_ = self.machines_.fold
-        self.out_of_fold_ = self.output_space_.inverse(mean + self.machines_.out_of_fold)
 
     def _sensitivity(self, seed: int) -> FloatArray:
         source = self.source_model_
@@ -110,32 +78,22 @@ class SensitivityGP(AbstractStrategy):
         for j in range(n_features):
             step = np.zeros(n_features)
             step[j] = 0.5
-            ends = [self._source(source.center_ + (probes + sign * step) * source.scale_) for sign in (1, -1)]
+            ends = [
+                self._basis(source.center_ + (probes + sign * step) * source.scale_)[1] for sign in (1, -1)
+            ]
             found[j] = np.sqrt(np.mean((ends[0] - ends[1]) ** 2))
         return np.maximum(found, SMALLEST_SENSITIVITY * max(found.max(), 1e-6))
 
-    def _source(self, X: FloatArray) -> FloatArray:
-        space = self.source_model_.output_space_
-        return np.asarray(space.forward_clipped(self.source_model_.predict(X)))
+    def _prior(self, n_features: int) -> KernelPrior:
+        return KernelPrior(
+            np.zeros(n_features),
+            log_amplitude=np.log(0.1),
+            log_linear=np.log(self.slope_sd),
+            log_noise=-4.0,
+        )
 
-    def _basis(self, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-        z = self._source(X)
-        return np.column_stack([np.ones(len(X)), z]), z
-
-    def _scaled(self, X: FloatArray) -> FloatArray:
+    def _standardise(self, X: FloatArray) -> FloatArray:
         return np.asarray((X - self.source_model_.center_) / self.source_model_.scale_ * self.sensitivity_)
-
-    def _predict(self, X: FloatArray) -> FloatArray:
-        if self.fallback_ is not None:
-            return self.fallback_.predict(X)
-        basis, mean = self._basis(X)
-        return self.output_space_.inverse(mean + self.machines_.machine.predict(self._scaled(X), basis))
-
-    def _predict_folds(self, X: FloatArray) -> FloatArray:
-        if self.fallback_ is not None:
-            return self.fallback_.predict_folds(X)
-        basis, mean = self._basis(X)
-        return self.output_space_.inverse(mean + self.machines_.predict_folds(self._scaled(X), basis))
 
 
 class RateLawInputs(AbstractStrategy):
