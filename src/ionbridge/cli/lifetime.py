@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ionbridge.cli.options import command as make_command
-from ionbridge.cli.options import load_model
+from ionbridge.cli.options import load_model, require_free_name
 from ionbridge.cli.output import Console, format_pairs, format_table, write_csv
 from ionbridge.cli.parsing import IMAGE, LEVEL, MODEL
 
@@ -79,9 +79,7 @@ def _train(
     from ionbridge.execution import progress_shown
     from ionbridge.library import ModelLibrary
 
-    library = ModelLibrary()
-    if not overwrite and name in library.names(shipped=False):
-        raise click.UsageError(f"there is already a model {name!r}; choose another name or add --overwrite.")
+    require_free_name(name, overwrite)
     _require_strategy(settings["strategy"])
     records = load_cells(cells, chemistry=chemistry)
     others = load_cells(source) if source else ()
@@ -89,7 +87,7 @@ def _train(
     console.note(f"learning from {len(records) + len(others)} cells; this may take some minutes")
     with progress_shown(console.progress):
         model = LifetimeModel(**settings).fit(records, others)
-    card = library.save(model, name, overwrite=overwrite)
+    card = ModelLibrary().save(model, name, overwrite=overwrite)
     told = {
         "model": card.name,
         "cells": len(records),

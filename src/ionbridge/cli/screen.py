@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ionbridge.cli.options import command as make_command
-from ionbridge.cli.options import executor_option, seed_option
+from ionbridge.cli.options import executor_option, require_free_name, seed_option
 from ionbridge.cli.output import Console, format_table
 from ionbridge.cli.parsing import FOLDER, LEVEL
 from ionbridge.exceptions import ConfigurationError
@@ -117,7 +117,8 @@ def command(
     """
     goal = _goal(output, below, above)
     out = out or Path(f"{candidates.stem or 'candidates'}-screening")
-    _check_name(name, overwrite)
+    if name is not None:
+        require_free_name(name, overwrite)
     with _resumable(n_run, out):
         result, rounds = _screened(console, candidates, known, goal, n_run, out, executor, settings)
         from ionbridge.applications.screening.report import write_screening_report
@@ -138,16 +139,6 @@ def command(
         payload["model"] = saved.name
     console.result(payload, _text(result))
     console.saved("report", report)
-
-
-def _check_name(name: str | None, overwrite: bool) -> None:
-    """Say before the work that a model cannot be saved under a name."""
-    if name is None or overwrite:
-        return
-    from ionbridge.library import ModelLibrary
-
-    if name in ModelLibrary().names(shipped=False):
-        raise click.UsageError(f"there is already a model {name!r}; choose another name or add --overwrite.")
 
 
 @contextmanager

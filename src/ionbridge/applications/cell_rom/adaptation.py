@@ -237,9 +237,7 @@ def _physics(
             )
             known[fold] = found, result.factors, result.soc_shift
         return known[fold]
-    if way.physics == "calibrated":
-        return cell, {}, 0.0
-    if way.physics == "given":
+    if way.physics in ("calibrated", "given"):
         return cell, {}, 0.0
     return cell.without_overpotential(flat=way.physics == "flat"), {}, 0.0
 
